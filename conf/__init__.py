@@ -1,0 +1,1 @@
+"""The YAML tree that composes a two-stage experiment; read by the tools through Hydra."""

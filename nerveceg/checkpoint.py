@@ -1,0 +1,162 @@
+"""A run's folder: both stages' weights, and pipeline.json that says how they work together."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nerveceg.calibration import Calibration
+from nerveceg.data.geometry import Geometry
+from nerveceg.data.runlength import decode_runs, encode_runs
+from nerveceg.decision import Rule
+from nerveceg.errors import NerveCegError
+from nerveceg.files import write_text
+from nerveceg.models.saving import sha256_of
+
+SCHEMA = 1
+STAGES = ("cls", "seg")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What makes a pipeline of two networks.
+
+    trained_on: digests of the image files that either stage was trained or chosen on.
+    constant_mask: bool [1, 1, h, w], the one mask over the whole frame, on any grid, that fits the
+        training frames best; a baseline of every report. None where it isn't known.
+    """
+
+    geometry: Geometry
+    calibration: Calibration = Calibration()
+    rule: Rule = Rule()
+    trained_on: frozenset[str] = frozenset()
+    constant_mask: Tensor | None = None
+
+
+def write_description(folder: Path, described: Description) -> None:
+    """Write pipeline.json beside the weights of both stages."""
+    content = {
+        "schema": SCHEMA,
+        "notice": "Research use only; not a medical device.",
+        "geometry": described.geometry.to_dict(),
+        "calibration": described.calibration.to_dict(),
+        "rule": described.rule.to_dict(),
+        "weights": {stage: sha256_of(weights_of(folder, stage)) for stage in STAGES},
+        "constant_mask": describe_mask(described.constant_mask),
+        "trained_on": sorted(described.trained_on),
+    }
+    write_text(folder / "pipeline.json", json.dumps(content, indent=1) + "\n")
+
+
+def read_description(folder: Path) -> Description:
+    """What `write_description` wrote.
+
+    Raises:
+        NerveCegError: a file is missing, damaged, of another schema, or a stage was changed after
+            the pipeline was put together.
+    """
+    content = _read_json(folder / "pipeline.json", missing=_missing(folder))
+    if content.get("schema") != SCHEMA:
+        raise NerveCegError(
+            f"{folder / 'pipeline.json'} has schema {content.get('schema')!r}; this version "
+            f"reads {SCHEMA}: train again, or take the version of NerveCeg that wrote it"
+        )
+    try:
+        for stage in STAGES:
+            _check_weights(weights_of(folder, stage), content["weights"][stage])
+        return Description(
+            geometry=Geometry.from_dict(content["geometry"]),
+            calibration=Calibration.from_dict(content["calibration"]),
+            rule=Rule.from_dict(content["rule"]),
+            trained_on=frozenset(content["trained_on"]),
+            constant_mask=_mask_of(content["constant_mask"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise NerveCegError(f"{folder / 'pipeline.json'} lacks or misplaces {error}") from error
+
+
+def assemble(folder: Path, *, calibration: Calibration, rule: Rule) -> None:
+    """Write pipeline.json for two stages that were trained into a folder.
+
+    Raises:
+        NerveCegError: the stages were trained at different sizes, crops or splits.
+    """
+    cls, seg = (_read_json(folder / s / "config.json", missing=_missing(folder)) for s in STAGES)
+    for fact, cure in (("geometry", "data.geometry"), ("split", "data.split and fold")):
+        if cls.get(fact) != seg.get(fact):
+            raise NerveCegError(
+                f"{folder}: the classifier's {fact} is {cls.get(fact)}, the segmenter's "
+                f"{seg.get(fact)}: train both with the same {cure}"
+            )
+    described = Description(
+        geometry=Geometry.from_dict(seg["geometry"]),
+        calibration=calibration,
+        rule=rule,
+        trained_on=frozenset(cls["trained_on"]) | frozenset(seg["trained_on"]),
+        constant_mask=_mask_of(seg["constant_mask"]),
+    )
+    write_description(folder, described)
+
+
+def missing_stages(folder: Path) -> list[str]:
+    """The stages that are not trained yet in a run's folder."""
+    return [stage for stage in STAGES if not weights_of(folder, stage).is_file()]
+
+
+def weights_of(folder: Path, stage: str) -> Path:
+    """The file of a stage's weights."""
+    return folder / stage / "model.safetensors"
+
+
+def _check_weights(path: Path, wanted: str) -> None:
+    if not path.is_file():
+        raise NerveCegError(f"{path} is missing: the run's folder isn't whole")
+    found = sha256_of(path)
+    if found != wanted:
+        raise NerveCegError(
+            f"{path} has sha256 {found[:12]}..., pipeline.json wants {wanted[:12]}...: the file "
+            "was changed or damaged; train the stage again"
+        )
+
+
+def _read_json(path: Path, *, missing: str) -> Mapping[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NerveCegError(missing) from None
+    except (OSError, ValueError) as error:
+        raise NerveCegError(f"{path} can't be read as JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise NerveCegError(f"{path} holds no JSON object")
+    return values
+
+
+def _missing(folder: Path) -> str:
+    stages = missing_stages(folder)
+    if not stages:
+        return f"{folder}/pipeline.json is missing: run python tools/train_seg.py again to write it"
+    cures = " and ".join(f"python tools/train_{stage}.py" for stage in stages)
+    return (
+        f"no trained pipeline in {folder}: {' and '.join(stages)} missing; run {cures} with "
+        f"name={folder.name} first, or give checkpoint=FOLDER"
+    )
+
+
+def describe_mask(mask: Tensor | None) -> dict[str, Any] | None:
+    """A mask, bool [1, 1, h, w], as plain values for a JSON file."""
+    if mask is None:
+        return None
+    pixels = np.asarray(mask[0, 0].cpu())
+    return {"size": list(pixels.shape), "runs": encode_runs(pixels)}
+
+
+def _mask_of(described: Mapping[str, Any] | None) -> Tensor | None:
+    if described is None:
+        return None
+    height, width = described["size"]
+    return torch.from_numpy(decode_runs(described["runs"], (height, width)).copy())[None, None]

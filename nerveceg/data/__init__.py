@@ -1,0 +1,1 @@
+"""Frames on disk to batches: reading, splitting, geometry, augmentation, phantoms."""

@@ -1,0 +1,118 @@
+"""Frames on disk to batches at the networks' size."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+from tqdm import tqdm
+
+from nerveceg.data.frames import Frame
+from nerveceg.data.geometry import Geometry
+from nerveceg.data.images import read_image, read_mask
+
+Grey = NDArray[np.uint8]
+
+
+class Batch(NamedTuple):
+    """What a stage learns from; N frames of h x w pixels."""
+
+    image: Tensor
+    """float32 [N, 1, h, w] in [0, 1]"""
+    mask: Tensor
+    """bool [N, 1, h, w]"""
+    present: Tensor
+    """float32 [N]: 1 where the frame's own truth shows the nerve, also where augmentation cut it"""
+    place: Tensor
+    """int64 [N], the frame's place in the data set"""
+
+
+class Augmentation(Protocol):
+    """An albumentations pipeline."""
+
+    def set_random_seed(self, seed: int) -> None:
+        """Make the next call repeatable."""
+
+    def __call__(self, *, image: Grey, mask: Grey) -> Mapping[str, Any]:
+        """Change image and mask, both uint8 [h, w], together."""
+
+
+class FrameDataset(Dataset[Batch]):
+    """Decoded frames at the networks' size, kept as uint8; one byte a pixel and as much for masks.
+
+    An item's key is (epoch, place): what augmentation does to a frame follows from the seed, the
+    epoch and the frame alone, whatever the number of workers.
+    """
+
+    def __init__(
+        self,
+        frames: Sequence[Frame],
+        *,
+        geometry: Geometry,
+        augment: Augmentation | None = None,
+        seed: int = 0,
+        progress: bool = True,
+    ) -> None:
+        self.frames = list(frames)
+        self._augment = augment
+        self._seed = seed
+        size = (len(self.frames), *geometry.size)
+        self._images, self._masks = (_shared_between_workers(size) for _ in range(2))
+        self.present = torch.empty(len(self.frames), dtype=torch.float32)
+        bar = tqdm(self.frames, desc="reading frames", unit="frame", disable=not progress)
+        for place, frame in enumerate(bar):
+            image, mask = load_frame(frame)
+            self._images[place] = geometry.forward(_as_batch(image))[0, 0]
+            self._masks[place] = geometry.forward_mask(_as_batch(mask))[0, 0]
+            self.present[place] = float(mask.any())
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, key: tuple[int, int]) -> Batch:
+        """One frame as a batch without its first axis; the image is uint8 until `collate`."""
+        epoch, place = key
+        image, mask = self._images[place].numpy(), self._masks[place].numpy()
+        if self._augment is not None:
+            self._augment.set_random_seed(_seed_of(self._seed, epoch, place))
+            changed = self._augment(image=image, mask=mask)
+            image, mask = changed["image"], changed["mask"]
+        return Batch(
+            image=torch.from_numpy(np.ascontiguousarray(image))[None],
+            mask=torch.from_numpy(np.ascontiguousarray(mask))[None],
+            present=self.present[place],
+            place=torch.tensor(place),
+        )
+
+
+def load_frame(frame: Frame) -> tuple[Grey, NDArray[np.bool_]]:
+    """A frame's image, uint8 [H, W], and its true mask, bool [H, W]."""
+    image = read_image(frame.image)
+    return image, read_mask(frame, image.shape)
+
+
+def collate(items: Sequence[Batch]) -> Batch:
+    """Frames to one batch, grey levels to [0, 1]."""
+    image, mask, present, place = (torch.stack(column) for column in zip(*items, strict=True))
+    return Batch(image=as_input(image), mask=mask.bool(), present=present, place=place)
+
+
+def as_input(frames: Tensor) -> Tensor:
+    """Grey levels, uint8, as the networks take them: float32 in [0, 1]."""
+    return frames.float().div_(255)
+
+
+def _shared_between_workers(size: tuple[int, ...]) -> Tensor:
+    shared: Tensor = torch.empty(size, dtype=torch.uint8).share_memory_()  # type: ignore[no-untyped-call]
+    return shared
+
+
+def _as_batch(pixels: NDArray[Any]) -> Tensor:
+    return torch.from_numpy(pixels)[None, None]
+
+
+def _seed_of(seed: int, epoch: int, place: int) -> int:
+    return int(np.random.SeedSequence([seed, epoch, place]).generate_state(1)[0])

@@ -1,0 +1,151 @@
+"""A folder, a glob or a table of ultrasound frames to rows: ids, subjects, where the truth lies."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from nerveceg.data.folders import pair_files
+from nerveceg.data.subjects import subject_finder
+from nerveceg.data.tables import Row, read_table, require_columns, rows_by_frame, stated_presence
+
+_COLUMNS = frozenset({"image", "mask", "pixels", "present", "subject"})
+
+
+class Frame(NamedTuple):
+    """One B-mode image file with its truth; no pixels yet."""
+
+    id: str
+    """The image's path inside the data set without its suffix, such as "1_12"; unique there."""
+    subject: str
+    """The person; "" where unknown."""
+    image: Path
+    mask: Path | str | None
+    """A mask file, a run-length string ("" is an empty mask), or None: the truth is unknown."""
+    groups: Mapping[str, str] = {}  # never written to; unlike a MappingProxyType it can be pickled
+    """Further columns of the table, such as device, site or reader."""
+
+
+def find_frames(
+    folder: Path | str,
+    *,
+    mask_folder: Path | str | None = None,
+    table: Path | str | None = None,
+    subject_pattern: str | None = None,
+) -> list[Frame]:
+    """Every frame of a data set, in natural order of the ids (1_2 before 1_10).
+
+    `folder` is a folder with its sub-folders, an image file or a glob. Masks lie beside the images
+    as `{name}_mask.{suffix}` or under the same name in `mask_folder`; a frame without one has
+    unknown truth. `table` is either Kaggle's `train_masks.csv` (subject, img, pixels), whose masks
+    are then the truth, or a CSV file with a row a frame: `image` (a path inside `folder` or beside
+    the table), if wished `subject`, `mask` (a path) or `pixels` (a run-length string, empty for an
+    empty mask), `present`, and further columns, which become groups. An empty `mask` means an empty
+    mask where `present` is 0, unknown truth where `present` is empty or no column. Without the
+    columns `mask` and `pixels`, masks are found as without a table.
+
+    The subject comes from the table, else from `subject_pattern` (a regular expression searched in
+    the path, with one group or one named "subject"), else from the first sub-folder, else from
+    Kaggle's file name `{subject}_{k}`; else it is "".
+
+    Raises:
+        DataError: there are no frames, a mask or a row lacks its image, or a name stands twice.
+        NerveCegError: `subject_pattern` is wrong.
+    """
+    source, masks = Path(folder), Path(mask_folder) if mask_folder is not None else None
+    subject_of = subject_finder(subject_pattern)
+    rows = read_table(Path(table)) if table is not None else []
+    if rows and "img" not in rows[0].cells:
+        frames = _frames_of_rows(rows, source, masks, subject_of)
+    else:
+        pairs = pair_files(source, mask_folder=masks)
+        frames = [Frame(_id(path), subject_of(path), image, mask) for path, image, mask in pairs]
+        if rows:
+            frames = _with_runs(frames, rows, whole=source.is_dir())
+    return sorted(frames, key=lambda frame: natural_key(frame.id))
+
+
+def natural_key(name: str) -> tuple[list[str | int], str]:
+    """Sort key that reads runs of digits as numbers: 2 before 10, 1_2 before 1_10."""
+    parts = re.split(r"([0-9]+)", name)
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)], name
+
+
+def _id(path: PurePosixPath) -> str:
+    return path.with_suffix("").as_posix()
+
+
+def _with_runs(frames: Sequence[Frame], rows: list[Row], *, whole: bool) -> list[Frame]:
+    """The frames with Kaggle's masks and subjects; where it names none, truth is unknown."""
+    by_frame = rows_by_frame(rows)
+    missing = by_frame.keys() - {Path(frame.id).name for frame in frames}
+    if whole and missing:
+        name = min(missing, key=natural_key)
+        raise by_frame[name].error(f"there is no image {name}.tif (or .png, .jpg, .bmp)")
+    told = []
+    for frame in frames:
+        row = by_frame.get(Path(frame.id).name)
+        mask = row.cells["pixels"] if row else None
+        told.append(
+            frame._replace(mask=mask, subject=row.cells["subject"] if row else frame.subject)
+        )
+    return told
+
+
+def _frames_of_rows(
+    rows: list[Row],
+    folder: Path,
+    mask_folder: Path | None,
+    subject_of: Callable[[PurePosixPath], str],
+) -> list[Frame]:
+    require_columns(rows, ("image",))
+    beside: dict[Path, Path | None] = {}
+    if not {"mask", "pixels"} & rows[0].cells.keys():
+        pairs = pair_files(folder, mask_folder=mask_folder)
+        beside = {pair.image.resolve(): pair.mask for pair in pairs}
+    frames: dict[str, Frame] = {}
+    for row in rows:
+        frame = _frame_of_row(row, folder, beside, subject_of)
+        if frame.id in frames:
+            raise row.error(f"frame {frame.id} stands in a row above already")
+        frames[frame.id] = frame
+    return list(frames.values())
+
+
+def _frame_of_row(
+    row: Row,
+    folder: Path,
+    beside: Mapping[Path, Path | None],
+    subject_of: Callable[[PurePosixPath], str],
+) -> Frame:
+    image = _file(row, "image", folder)
+    path = PurePosixPath(row.cells["image"])
+    if path.is_absolute() or ".." in path.parts:
+        path = PurePosixPath(path.name)  # an id names output files: it stays inside their folder
+    subject = row.cells.get("subject") or subject_of(path)
+    groups = {name: cell for name, cell in row.cells.items() if name not in _COLUMNS}
+    return Frame(
+        _id(path), subject, image, _mask_of_row(row, folder, beside.get(image.resolve())), groups
+    )
+
+
+def _mask_of_row(row: Row, folder: Path, beside: Path | None) -> Path | str | None:
+    present = stated_presence(row)
+    if "pixels" in row.cells:
+        mask: Path | str | None = row.cells["pixels"]
+    else:
+        mask = _file(row, "mask", folder) if row.cells.get("mask") else beside
+    if present and not mask:
+        raise row.error(
+            "present says nerve, but no mask shows it: name one, or leave present empty"
+        )
+    return "" if mask is None and present is False else mask
+
+
+def _file(row: Row, column: str, folder: Path) -> Path:
+    for base in (folder, row.path.parent):
+        if (base / row.cells[column]).is_file():
+            return base / row.cells[column]
+    raise row.error(
+        f'{column} "{row.cells[column]}" is no file in {folder} nor in {row.path.parent}'
+    )

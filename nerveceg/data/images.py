@@ -1,0 +1,156 @@
+"""Image and mask files to pixels, strictly: what is damaged, too large or no mask is refused."""
+
+import hashlib
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from nerveceg.data.frames import Frame
+from nerveceg.data.runlength import decode_runs
+from nerveceg.errors import DataError
+
+FORMATS = ("TIFF", "PNG", "JPEG", "BMP")
+MOST_PIXELS = 50_000_000
+_DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Grey levels, uint8 [H, W], of a TIFF, PNG, JPEG or BMP file, upright as its EXIF tag says.
+
+    Colours become luminance (ITU-R 601), transparency is ignored. Of 16 bits the smallest full
+    scale that holds the brightest pixel counts, 255, 4095 or 65535: scanners write 8 and 12 bits
+    into 16, and the skin line of a B-mode frame is bright.
+
+    Raises:
+        DataError: the file is missing, damaged, cut short, of another kind, of several pages, or
+            has more than `MOST_PIXELS` pixels.
+    """
+    return _read(path, _grey)
+
+
+def read_mask(frame: Frame, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """True mask of a frame, bool [H, W] of its image's `shape`.
+
+    Raises:
+        DataError: the truth is unknown, of another size, or `read_mask_file` refuses the file.
+    """
+    if frame.mask is None:
+        raise unknown_truth(frame)
+    if isinstance(frame.mask, str):
+        try:
+            return decode_runs(frame.mask, shape)
+        except DataError as error:
+            raise DataError(f"mask of {frame.image}: {error}") from error
+    mask = read_mask_file(frame.mask)
+    if mask.shape != shape:
+        raise DataError(
+            f"mask {frame.mask} has {mask.shape[0]} rows x {mask.shape[1]} columns, its image "
+            f"{frame.image} {shape[0]} x {shape[1]}: they must match"
+        )
+    return mask
+
+
+def read_mask_file(path: Path) -> NDArray[np.bool_]:
+    """Mask, bool [H, W], of a file with 1, 8 or 16 bits, grey or with equal colour channels.
+
+    Raises:
+        DataError: as `read_image`, or the pixels hold more than 0 and one other value, or it is a
+            JPEG file, which blurs edges.
+    """
+    return _read(path, _two_valued)
+
+
+def unknown_truth(frame: Frame) -> DataError:
+    """The error for a frame whose truth is asked for and unknown."""
+    return DataError(
+        f"{frame.image} has no mask: put {frame.image.stem}_mask.png beside it, or name "
+        "data.mask_folder or data.table"
+    )
+
+
+def digest_of(path: Path) -> str:
+    """BLAKE2b of a file's bytes, 16 hex characters: the same frame under any name.
+
+    Raises:
+        DataError: the file can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
+    except OSError as error:
+        raise DataError(f"{path} can't be read: {error.strerror}") from error
+
+
+def _read(path: Path, pixels_of: Callable[[Image.Image], NDArray[Any]]) -> NDArray[Any]:
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path} is no file")
+    try:
+        # Given a path, Pillow 13 garbles uncompressed TIFF files with an orientation; a handle not.
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # notes on tags; the pixels are checked by themselves
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(file, formats=FORMATS) as image:
+                _refuse_giants_and_pages(image)
+                ImageOps.exif_transpose(image, in_place=True)
+                return pixels_of(image)
+    except Exception as error:  # Pillow answers damaged bytes with errors of any class
+        raise DataError(f"{path} can't be read as an image: {_reason(error)}") from error
+
+
+def _refuse_giants_and_pages(image: Image.Image) -> None:
+    if image.width * image.height > MOST_PIXELS:
+        size = f"{image.width} x {image.height}"
+        raise ValueError(f"it claims {size} pixels, at most {MOST_PIXELS:,} are read")
+    pages = getattr(image, "n_frames", 1)
+    if pages > 1:
+        raise ValueError(f"it holds {pages} pages: save each frame as a file of its own")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "it is no TIFF, PNG, JPEG or BMP file, or its header is damaged"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _grey(image: Image.Image) -> NDArray[np.uint8]:
+    if image.mode in _DEEP:
+        return _eight_bits(np.array(image))
+    if image.mode == "F":
+        raise ValueError("its pixels are floating point numbers: save it with 8 or 16 bits")
+    return np.array(image.convert("L"))
+
+
+def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
+    darkest, brightest = int(values.min()), int(values.max())
+    if darkest < 0 or brightest > 65535:
+        raise ValueError(f"its pixels run from {darkest} to {brightest}: 8 or 16 bits are wanted")
+    full = next(full for full in (255, 4095, 65535) if brightest <= full)
+    return ((values.astype(np.uint32) * 255 + full // 2) // full).astype(np.uint8)
+
+
+def _two_valued(image: Image.Image) -> NDArray[np.bool_]:
+    if image.format == "JPEG":
+        raise ValueError("JPEG blurs the edge of a mask: save it as PNG or TIFF")
+    values = _one_channel(image)
+    mask: NDArray[np.bool_] = values != 0
+    if np.count_nonzero(values == values.max()) != np.count_nonzero(mask) and mask.any():
+        found = np.unique(values)
+        listed = ", ".join(map(str, found[:4])) + (", ..." if found.size > 4 else "")
+        raise ValueError(f"its values are {listed}: a mask is 0 outside and 255 (or 1) inside")
+    return mask
+
+
+def _one_channel(image: Image.Image) -> NDArray[Any]:
+    if image.mode in ("1", "L", *_DEEP):
+        return np.array(image)
+    channels = np.array(image.convert("RGBA"))
+    if not (channels[..., :3] == channels[..., :1]).all() or not (channels[..., 3] == 255).all():
+        raise ValueError("it is coloured or transparent: a mask is grey, 0 outside and 255 inside")
+    return channels[..., 0]

@@ -1,0 +1,82 @@
+"""Frames at native size, decoded ahead of the networks, in batches."""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
+
+from nerveceg.data.frames import Frame
+from nerveceg.data.images import read_image, read_mask
+from nerveceg.errors import DataError
+
+OnError = Literal["stop", "skip"]
+
+
+class Reading(NamedTuple):
+    """One decoded frame."""
+
+    frame: Frame
+    image: NDArray[np.uint8]
+    """uint8 [H, W]"""
+    truth: NDArray[np.bool_] | None
+    """bool [H, W], None where it isn't known or wasn't asked for"""
+
+
+class Reader:
+    """Iterates over lists of decoded frames, in order.
+
+    truth: read the true masks too.
+    on_error: stop at the first frame that can't be read, or leave it out and say so in `failures`.
+    """
+
+    def __init__(
+        self,
+        frames: Sequence[Frame],
+        *,
+        batch_size: int,
+        truth: bool,
+        workers: int = 0,
+        on_error: OnError = "stop",
+    ) -> None:
+        self.failures: list[str] = []
+        self._on_error = on_error
+        self._loader = DataLoader(
+            _Readings(frames, truth=truth),
+            batch_size=batch_size,
+            num_workers=workers,
+            collate_fn=list,
+        )
+
+    def __iter__(self) -> Iterator[list[Reading]]:
+        for batch in self._loader:
+            readings = [item for item in batch if isinstance(item, Reading)]
+            self._note([item for item in batch if isinstance(item, str)])
+            if readings:
+                yield readings
+
+    def _note(self, failures: Sequence[str]) -> None:
+        if failures and self._on_error == "stop":
+            raise DataError(f"{failures[0]}; on_error=skip leaves such frames out")
+        self.failures.extend(failures)
+
+
+class _Readings(Dataset[Reading | str]):
+    """Decoded frames; the error's line in the place of one that can't be read."""
+
+    def __init__(self, frames: Sequence[Frame], *, truth: bool) -> None:
+        self._frames = frames
+        self._truth = truth
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, place: int) -> Reading | str:
+        frame = self._frames[place]
+        try:
+            image = read_image(frame.image)
+            known = self._truth and frame.mask is not None
+            return Reading(frame, image, read_mask(frame, image.shape) if known else None)
+        except DataError as error:
+            return str(error)

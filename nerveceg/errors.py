@@ -1,0 +1,9 @@
+"""What the user can mend: one line that names the bad value, the wanted one and the cure."""
+
+
+class NerveCegError(ValueError):
+    """A mistake in what the user gave; the tools print its one line without a traceback."""
+
+
+class DataError(NerveCegError):
+    """A file that can't be used; the message names it."""

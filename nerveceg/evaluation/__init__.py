@@ -1,0 +1,1 @@
+"""Counts, scores and the report of both stages together."""

@@ -1,0 +1,201 @@
+"""One row a frame, all that the report needs: made once, while the frames are evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nerveceg.errors import NerveCegError
+from nerveceg.evaluation.baselines import ConstantMask
+from nerveceg.evaluation.counts import Counts, count_mask, count_pixels, dice
+from nerveceg.evaluation.surface import SurfaceScores, surface_scores
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Surface = Callable[[NDArray[np.bool_], NDArray[np.bool_]], SurfaceScores]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """What happened to F frames; every column has F entries.
+
+    ids, subjects: str. groups: further columns of str by name, such as the device.
+    height, width: int64, native size. truth_area: int64, pixels of the truth.
+    presence: float32 in [0, 1], calibrated. passed: bool, the gate let the frame through.
+    mask: the segmenter's mask after thresholding and post-processing, before the gate.
+    constant: the constant mask; None where there was none to compare with.
+    hd95: float64, pixels, of the segmenter's mask; nsd: float64 in [0, 1]. NaN where undefined.
+    row, column: float64, pixels, the centre of the segmenter's mask; NaN where it is empty.
+    """
+
+    ids: NDArray[np.str_]
+    subjects: NDArray[np.str_]
+    groups: Mapping[str, NDArray[np.str_]]
+    height: NDArray[np.int64]
+    width: NDArray[np.int64]
+    truth_area: NDArray[np.int64]
+    presence: NDArray[np.float32]
+    passed: NDArray[np.bool_]
+    mask: Counts
+    constant: Counts | None
+    hd95: NDArray[np.float64]
+    nsd: NDArray[np.float64]
+    row: NDArray[np.float64]
+    column: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return len(self.ids)
+
+    @property
+    def nerve(self) -> NDArray[np.bool_]:
+        """Whether the truth shows the nerve, bool [F]."""
+        return self.truth_area > 0
+
+    @property
+    def final(self) -> Counts:
+        """Counts of the mask that the two stages give together: the segmenter's iff passed."""
+        return Counts(*(np.where(self.passed, pixels, 0) for pixels in self.mask))
+
+    def dice(self) -> NDArray[np.float64]:
+        """Dice of the final mask per frame, float64 [F]; both empty is 1."""
+        return dice(self.final, self.truth_area)
+
+    def table(self) -> pd.DataFrame:
+        """One row a frame, for a CSV file."""
+        import pandas as pd
+
+        constant = self.constant or Counts(*(np.full(len(self), np.nan),) * 2)
+        return pd.DataFrame(
+            {
+                "id": self.ids,
+                "subject": self.subjects,
+                **self.groups,
+                "height": self.height,
+                "width": self.width,
+                "truth_area": self.truth_area,
+                "presence": self.presence,
+                "passed": self.passed,
+                "hits": self.mask.hits,
+                "area": self.mask.area,
+                "constant_hits": constant.hits,
+                "constant_area": constant.area,
+                "dice": self.dice(),
+                "hd95": self.hd95,
+                "nsd": self.nsd,
+                "row": self.row,
+                "column": self.column,
+            }
+        )
+
+
+class ResultsBuilder:
+    """Gathers the rows batch by batch; counts stay on their device until `finish`."""
+
+    def __init__(
+        self, *, constant: ConstantMask | None = None, surface: Surface | None = surface_scores
+    ) -> None:
+        """Compare with `constant` where given; leave distances out where `surface` is None.
+
+        Distances need masks on the host: with them every batch waits for the device.
+        """
+        self._constant = constant
+        self._surface = surface
+        self._names: list[tuple[str, str]] = []
+        self._groups: list[Mapping[str, str]] = []
+        self._sizes: list[tuple[int, int]] = []
+        self._presence: list[Tensor] = []
+        self._counts: list[Tensor] = []
+        self._distances: list[SurfaceScores] = []
+
+    def add(
+        self,
+        ids: Sequence[str],
+        subjects: Sequence[str],
+        *,
+        presence: Tensor,
+        passed: Tensor,
+        mask: Tensor,
+        truth: Tensor,
+        groups: Sequence[Mapping[str, str]] | None = None,
+    ) -> None:
+        """Count N frames of one native size.
+
+        Args:
+            ids: N names of frames.
+            subjects: N names of subjects.
+            presence: float [N] in [0, 1], calibrated.
+            passed: bool [N], the gate's decision.
+            mask: bool [N, 1, H, W], the segmenter's mask before the gate.
+            truth: bool [N, 1, H, W].
+            groups: N mappings of further columns; a column that a frame lacks is "" there.
+        """
+        self._names.extend(zip(ids, subjects, strict=True))
+        self._groups.extend(groups or [{}] * len(ids))
+        self._sizes.extend([(mask.shape[2], mask.shape[3])] * len(ids))
+        self._presence.append(presence.float())
+        columns = [passed, *count_mask(mask, truth), count_pixels(truth), *_moments(mask)]
+        if self._constant:
+            constant = self._constant.at(mask.shape[2], mask.shape[3]).to(mask.device)
+            columns += count_mask(constant.expand_as(truth), truth)
+        self._counts.append(torch.stack([column.to(torch.int64) for column in columns], dim=1))
+        self._distances.extend(_distances(mask, truth, self._surface))
+
+    def finish(self) -> Results:
+        """The columns on the host.
+
+        Raises:
+            NerveCegError: no frame was added.
+        """
+        if not self._names:
+            raise NerveCegError("no frame was evaluated: give at least one")
+        names, sizes = np.array(self._names), np.array(self._sizes, dtype=np.int64)
+        passed, hits, area, truth_area, rows, columns, *constant = torch.cat(self._counts).cpu().T
+        distances = np.array(self._distances, dtype=np.float64)
+        return Results(
+            ids=names[:, 0],
+            subjects=names[:, 1],
+            groups=_columns(self._groups),
+            height=sizes[:, 0],
+            width=sizes[:, 1],
+            truth_area=truth_area.numpy(),
+            presence=torch.cat(self._presence).cpu().numpy(),
+            passed=passed.bool().numpy(),
+            mask=Counts(hits.numpy(), area.numpy()),
+            constant=Counts(*(column.numpy() for column in constant)) if constant else None,
+            hd95=distances[:, 0],
+            nsd=distances[:, 1],
+            row=_mean(rows.numpy(), area.numpy()),
+            column=_mean(columns.numpy(), area.numpy()),
+        )
+
+
+def _moments(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Sum of row and of column numbers over a mask's pixels, int64 [N] each."""
+    by_row, by_column = count_pixels(mask, (1, 3)), count_pixels(mask, (1, 2))
+    rows = torch.arange(mask.shape[2], device=mask.device)
+    columns = torch.arange(mask.shape[3], device=mask.device)
+    return (by_row * rows).sum(1), (by_column * columns).sum(1)
+
+
+def _mean(total: NDArray[np.int64], area: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.where(area == 0, np.nan, total / np.maximum(area, 1))
+
+
+def _distances(mask: Tensor, truth: Tensor, surface: Surface | None) -> list[SurfaceScores]:
+    if surface is None:
+        return [SurfaceScores(float("nan"), float("nan"))] * len(mask)
+    pairs = zip(mask.cpu().numpy(), truth.cpu().numpy(), strict=True)
+    return [surface(drawn[0], true[0]) for drawn, true in pairs]
+
+
+def _columns(groups: Sequence[Mapping[str, str]]) -> dict[str, NDArray[np.str_]]:
+    names = dict.fromkeys(name for row in groups for name in row)
+    return {name: np.array([row.get(name, "") for row in groups]) for name in names}

@@ -1,0 +1,1 @@
+"""Networks of both stages, their weights and their files."""

@@ -1,0 +1,122 @@
+"""A trained network on disk: model.safetensors beside the config.json that rebuilds it."""
+
+import inspect
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from nerveceg.errors import NerveCegError
+from nerveceg.models.classifier import Classifier
+from nerveceg.models.files import read_tensors, sha256_of, write_atomically
+from nerveceg.models.segmenter import Segmenter
+
+__all__ = ["CLASSES", "load_config", "load_model", "save_model", "sha256_of"]
+
+CLASSES: dict[str, type[nn.Module]] = {"Classifier": Classifier, "Segmenter": Segmenter}
+"""The only classes a config may name; each has a `config` of its constructor's arguments."""
+
+LARGEST_CONFIG = 2**20
+"""Bytes; a real config.json has some hundreds."""
+
+CURE = "train it first with tools/train_cls.py (stage 1) or tools/train_seg.py (stage 2)"
+
+
+def save_model(
+    model: nn.Module, folder: Path | str, extra: Mapping[str, Any] | None = None
+) -> None:
+    """Writes both files, each whole or not at all; `extra` goes into config.json as it is.
+
+    Raises:
+        NerveCegError: a model of no known class, or `extra` that hides the model's own entries.
+    """
+    name = type(model).__name__
+    if CLASSES.get(name) is not type(model):
+        raise NerveCegError(f"can't save a {name}: it must be one of {', '.join(CLASSES)}")
+    config = {"class": name, "arguments": model.config}
+    if extra and (taken := config.keys() & extra.keys()):
+        raise NerveCegError(f"extra entry {min(taken)!r} is the model's own: take another name")
+    tensors = {key: tensor.detach().contiguous() for key, tensor in model.state_dict().items()}
+    text = json.dumps({**config, **(extra or {})}, indent=2)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "model.safetensors", save(tensors))
+    write_atomically(folder / "config.json", f"{text}\n".encode())
+
+
+def load_model(folder: Path | str, *, cure: str = CURE) -> nn.Module:
+    """The network that `save_model` wrote, on the CPU and in evaluation mode.
+
+    `cure` is what to do where there is none. A config is data: it names one of `CLASSES`,
+    nothing it says is imported, fetched or read.
+
+    Raises:
+        NerveCegError: a missing or damaged file, an unknown class or argument, other weights.
+    """
+    folder = Path(folder)
+    config = load_config(folder, cure=cure)
+    model = _rebuild(config, folder / "config.json")
+    path = folder / "model.safetensors"
+    if not path.is_file():
+        raise NerveCegError(f"no checkpoint in {folder} (model.safetensors is missing): {cure}")
+    tensors = read_tensors(path)
+    _check_same_tensors(tensors, model.state_dict(), path)
+    model.load_state_dict(tensors, strict=True)
+    return model.eval()
+
+
+def load_config(folder: Path | str, *, cure: str = CURE) -> dict[str, Any]:
+    """config.json as `save_model` wrote it, with its extra entries.
+
+    Raises:
+        NerveCegError: a missing, oversized or damaged file.
+    """
+    path = Path(folder) / "config.json"
+    if not path.is_file():
+        raise NerveCegError(f"no checkpoint in {folder} (config.json is missing): {cure}")
+    if path.stat().st_size > LARGEST_CONFIG:
+        raise NerveCegError(f"{path} is over {LARGEST_CONFIG} bytes: no config.json of a model")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise NerveCegError(f"{path} is no JSON ({error}): copy or train it again") from None
+    if not isinstance(config, dict) or not isinstance(config.get("arguments"), dict):
+        raise NerveCegError(f"{path} must hold 'class' and 'arguments': copy or train it again")
+    return config
+
+
+def _rebuild(config: dict[str, Any], path: Path) -> nn.Module:
+    name, arguments = config.get("class"), config["arguments"]
+    if not isinstance(name, str) or name not in CLASSES:
+        raise NerveCegError(f"{path} names class {name!r}: it must be one of {', '.join(CLASSES)}")
+    known = inspect.signature(CLASSES[name]).parameters
+    unknown = sorted(arguments.keys() - known.keys())
+    if unknown:
+        raise NerveCegError(
+            f"{path} gives {name} an unknown argument {unknown[0]!r}: it takes {', '.join(known)}"
+        )
+    try:
+        # The tensors lie in the file beside it; a config must not send us for others.
+        return CLASSES[name](**{**arguments, "weights": None})
+    except NerveCegError as error:
+        raise NerveCegError(f"{path}: {error}") from None
+    except (AttributeError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise NerveCegError(
+            f"{path}: {name} can't be built so ({reason}): train it again"
+        ) from None
+
+
+def _check_same_tensors(theirs: dict[str, Tensor], ours: dict[str, Tensor], path: Path) -> None:
+    for name in [*ours, *theirs]:
+        there, here = (
+            list(state[name].shape) if name in state else "missing" for state in (theirs, ours)
+        )
+        if there != here:
+            raise NerveCegError(
+                f"{path} holds another network than its config.json: tensor {name} is {there}, "
+                f"wanted {here}: keep the two files of one training together"
+            )

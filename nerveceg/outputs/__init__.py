@@ -1,0 +1,1 @@
+"""Files and tables that a person or another program reads."""

@@ -1,0 +1,104 @@
+"""A report as text: for the console, and for documents."""
+
+import math
+from collections.abc import Sequence
+
+from tabulate import tabulate
+
+from nerveceg.evaluation.bootstrap import Estimate
+from nerveceg.evaluation.report import Report
+from nerveceg.evaluation.rows import Row
+
+HEADERS = ("row", "Dice", "95 % interval", "Dice on nerve", "sensitivity", "specificity")
+
+
+def report_table(report: Report) -> str:
+    """The report for a console: under 40 lines of at most 100 columns."""
+    title = (
+        f"Dice over {report.frames} frames of {report.subjects} subjects, "
+        f"{_number(report.prevalence)} with nerve\n"
+        "(mean over all frames at native pixels; both empty = 1; intervals over subjects)"
+    )
+    rows = tabulate([_cells(row) for row in report.rows], HEADERS, disable_numparse=True)
+    return "\n\n".join([title, rows, _stages(report), _loss(report), _contour(report)])
+
+
+def markdown_table(report: Report) -> str:
+    """The rows of the report as a Markdown table."""
+    return tabulate(
+        [_cells(row) for row in report.rows], HEADERS, tablefmt="github", disable_numparse=True
+    )
+
+
+def _cells(row: Row) -> Sequence[str]:
+    return (
+        row.name,
+        _number(row.dice.value),
+        _interval(row.dice),
+        _number(row.dice_on_nerve.value),
+        _number(row.sensitivity.value),
+        _number(row.specificity.value),
+    )
+
+
+def _stages(report: Report) -> str:
+    gate, final = report.gate, report.final
+    lines = [
+        ("gate", gate.sensitivity, gate.specificity),
+        ("final mask", final.sensitivity, final.specificity),
+    ]
+    rates = tabulate(
+        [[name, *map(_with_interval, rates)] for name, *rates in lines],
+        ("stage", "sensitivity", "specificity"),
+        disable_numparse=True,
+    )
+    return (
+        f"{rates}\n"
+        f"gate AUROC {_with_interval(gate.auroc)}, "
+        f"average precision {_number(gate.average_precision)}\n"
+        f"with nerve: {final.gate_misses} missed by the gate, "
+        f"{final.drew_nothing} passed but drawn empty\n"
+        f"without nerve: {final.false_alarms} drawn, {final.emptied} passed but drawn empty"
+    )
+
+
+def _loss(report: Report) -> str:
+    loss = report.loss
+    lines = [
+        ("false alarms", loss.false_alarms, "masks on frames without nerve"),
+        ("misses", loss.misses, "no mask on frames with nerve"),
+        ("contour", loss.contour, f"Dice {_number(loss.dice_on_detected)} where detected"),
+    ]
+    table = tabulate(
+        [[name, _number(lost), meaning] for name, lost, meaning in lines],
+        tablefmt="plain",
+        disable_numparse=True,
+    )
+    return f"where {_number(loss.total)} of the score is lost\n{table}"
+
+
+def _contour(report: Report) -> str:
+    contour = report.contour
+    overlap = (
+        f"contour on {contour.nerve_frames} frames with nerve: IoU {_number(contour.iou)}, "
+        f"recall {_number(contour.recall)}, precision {_number(contour.precision)}"
+    )
+    if not contour.measured:
+        return overlap
+    unit = "" if math.isnan(contour.hd95_mm) else f" ({contour.hd95_mm:.2f} mm)"
+    return (
+        f"{overlap}\nHD95 {contour.hd95_px:.1f} px{unit}, NSD at 5 px {_number(contour.nsd)}; "
+        f"undefined on {contour.undefined} without a mask"
+    )
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"
+
+
+def _interval(estimate: Estimate) -> str:
+    return "-" if math.isnan(estimate.low) else f"{estimate.low:.3f} to {estimate.high:.3f}"
+
+
+def _with_interval(estimate: Estimate) -> str:
+    return f"{_number(estimate.value)} ({_interval(estimate)})"

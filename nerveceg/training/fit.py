@@ -1,0 +1,82 @@
+"""The one training loop, for either stage."""
+
+import logging
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from timm.scheduler.scheduler import Scheduler
+from torch import nn
+from torch.optim import Optimizer
+
+from nerveceg.data.dataset import FrameDataset
+from nerveceg.errors import NerveCegError
+from nerveceg.models.saving import save_model
+from nerveceg.runtime import Runtime
+from nerveceg.training.log import TrainingLog
+from nerveceg.training.objectives import Objective
+from nerveceg.training.run import Fitted, Run
+from nerveceg.training.state import save_state
+
+logger = logging.getLogger(__name__)
+
+
+def fit(
+    model: nn.Module,
+    objective: Objective,
+    *,
+    train: FrameDataset,
+    validation: FrameDataset,
+    folder: Path,
+    optimizer: Callable[[nn.Module], Optimizer],
+    schedule: Callable[..., Scheduler],
+    epochs: int,
+    batch_size: int,
+    metric: str,
+    runtime: Runtime,
+    accumulate: int = 1,
+    clip: float | None = 1.0,
+    ema: float = 0.999,
+    patience: int | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    facts: Mapping[str, Any] | None = None,
+) -> Fitted:
+    """Train a stage; the best epoch's averaged weights end in `folder` as safetensors and JSON.
+
+    metric: of `objective.metrics`, chooses the best epoch on the validation frames.
+    accumulate: batches an update; clip: largest gradient norm; ema: decay of the weight average;
+    patience: epochs without improvement after which the run stops.
+    resume: go on from `folder`/state where an earlier run stopped.
+    facts: what else config.json records of the run.
+
+    Raises:
+        NerveCegError: unknown metric, nothing to learn from, nothing to resume, loss not finite.
+    """
+    if metric not in objective.metrics:
+        raise NerveCegError(f"metric={metric}: this stage has {', '.join(objective.metrics)}")
+    folder.mkdir(parents=True, exist_ok=True)
+    run = Run(model, objective, runtime=runtime, accumulate=accumulate, clip=clip, ema=ema)
+    run.feed(train, validation, batch_size=batch_size, seed=seed)
+    run.prepare(optimizer, schedule, epochs=epochs)
+    log = TrainingLog(folder, tensorboard=runtime.tensorboard)
+    state = folder / "state" / "last.safetensors"
+    best, done = run.restore(state) if resume else (Fitted(-math.inf, 0), 0)
+    for epoch in range(done + 1, epochs + 1):
+        loss = run.train_epoch(epoch, epochs)
+        scores = run.validate(log, epoch)
+        score = scores[metric]
+        log.epoch(epoch, {"loss": loss, "rate": run.rate, **scores})
+        logger.info("epoch %d/%d: loss %.4f, %s %.4f", epoch, epochs, loss, metric, score)
+        if score > best.score:
+            best = Fitted(score, epoch)
+            chosen = {"metric": metric, "score": score, "epoch": epoch}
+            save_model(run.averaged, folder, {**(facts or {}), **chosen})
+        run.finish_epoch(epoch, score)
+        save_state(state, run.state(best, epoch))
+        if patience is not None and epoch - best.epoch >= patience:
+            logger.info("no better %s for %d epochs: stopped", metric, patience)
+            break
+    log.close()
+    return best

@@ -1,0 +1,59 @@
+"""What a run tells while it trains: one JSON line an epoch, and TensorBoard if asked for."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nerveceg.data.dataset import Batch
+from nerveceg.errors import NerveCegError
+
+
+class TrainingLog:
+    """Appends to `log.jsonl` in the stage's folder, and to `tensorboard/` beside it."""
+
+    def __init__(self, folder: Path, *, tensorboard: bool) -> None:
+        self._path = folder / "log.jsonl"
+        self._board = _open_board(folder / "tensorboard") if tensorboard else None
+
+    def epoch(self, number: int, values: Mapping[str, float]) -> None:
+        """Record an epoch's figures."""
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"epoch": number, **values}) + "\n")
+        if self._board is not None:
+            for name, value in values.items():
+                self._board.add_scalar(name, value, number)
+
+    def weights(self, number: int, model: nn.Module) -> None:
+        """Record a histogram of each weight."""
+        if self._board is not None:
+            for name, parameter in model.named_parameters():
+                self._board.add_histogram(name, parameter.detach().float().cpu(), number)
+
+    def images(self, number: int, batch: Batch, output: Tensor) -> None:
+        """Record up to eight frames: image, truth and, where the output is a map, probability."""
+        if self._board is None:
+            return
+        shown = [batch.image[:8], batch.mask[:8].float()]
+        if output.ndim == batch.image.ndim:
+            shown.append(output[:8].sigmoid())
+        rows = torch.cat([pixels.float().cpu() for pixels in shown], dim=-1)
+        self._board.add_images("image | truth | probability", rows, number)
+
+    def close(self) -> None:
+        """Flush what is buffered."""
+        if self._board is not None:
+            self._board.close()
+
+
+def _open_board(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise NerveCegError(
+            "runtime.tensorboard=true needs TensorBoard: pip install nerveceg[tensorboard]"
+        ) from error
+    return SummaryWriter(str(folder))

@@ -1,0 +1,144 @@
+"""What a stage learns from a batch, which frames it learns from, and how it is scored."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from nerveceg.data.dataset import Batch, FrameDataset
+from nerveceg.data.sampling import EpochSampler
+from nerveceg.errors import NerveCegError
+
+Scores = dict[str, float]
+
+
+class Objective(Protocol):
+    """What `fit` needs to know of a stage."""
+
+    metrics: tuple[str, ...]
+
+    def sampler(self, dataset: FrameDataset, *, seed: int) -> EpochSampler:
+        """The frames of a training epoch."""
+
+    def validation_places(self, dataset: FrameDataset) -> Sequence[int]:
+        """The frames that the stage is scored on."""
+
+    def loss(self, output: Tensor, batch: Batch) -> Tensor:
+        """Mean loss of a batch, float32 []."""
+
+    def judge(self, output: Tensor, batch: Batch) -> Tensor:
+        """What the scores need of each frame, float32 [N, columns]."""
+
+    def scores(self, judged: Tensor) -> Scores:
+        """Every metric, the higher the better, of all judged frames together."""
+
+
+class PresenceObjective:
+    """Stage 1 learns from every frame whether it shows the nerve.
+
+    label_smoothing: share by which targets move towards one half.
+    """
+
+    metrics = ("auroc", "log_likelihood")
+
+    def __init__(self, *, label_smoothing: float = 0.03) -> None:
+        self._smoothing = label_smoothing
+
+    def sampler(self, dataset: FrameDataset, *, seed: int) -> EpochSampler:
+        """Every frame once an epoch."""
+        if len(set(dataset.present.tolist())) < 2:
+            raise NerveCegError(
+                f"all {len(dataset)} training frames are of one class: the gate needs frames "
+                "with and without the nerve"
+            )
+        return EpochSampler(range(len(dataset)), seed=seed)
+
+    def validation_places(self, dataset: FrameDataset) -> Sequence[int]:
+        """Every frame."""
+        return range(len(dataset))
+
+    def loss(self, output: Tensor, batch: Batch) -> Tensor:
+        """Cross entropy of logits, float32 [N], with smoothed presence."""
+        target = batch.present * (1 - self._smoothing) + 0.5 * self._smoothing
+        return functional.binary_cross_entropy_with_logits(output.float(), target)
+
+    def judge(self, output: Tensor, batch: Batch) -> Tensor:
+        """Logit and truth of each frame."""
+        return torch.stack([output.float(), batch.present], dim=1)
+
+    def scores(self, judged: Tensor) -> Scores:
+        """Area under the ROC curve (.5 where only one class is there), mean log-likelihood."""
+        from sklearn.metrics import roc_auc_score
+
+        logit, present = judged.double().unbind(dim=1)
+        both = bool(present.min() < present.max())
+        auroc = float(roc_auc_score(present.numpy(), logit.numpy())) if both else 0.5
+        entropy = functional.binary_cross_entropy_with_logits(logit, present)
+        return {"auroc": auroc, "log_likelihood": -entropy.item()}
+
+
+class MaskObjective:
+    """Stage 2 learns contours from the frames that show the nerve.
+
+    loss: of logits, float32 [N, 1, h, w], against masks of the same shape.
+    negatives: frames without nerve in an epoch, as a share of those with it; drawn anew each
+        epoch from the hardest fifth.
+    hardness: of every training frame, float [F]; which negatives look most like the nerve (stage
+        1's presence, say). None draws from all.
+    """
+
+    metrics = ("dice",)
+
+    def __init__(
+        self,
+        *,
+        loss: Callable[[Tensor, Tensor], Tensor],
+        negatives: float = 0.0,
+        hardness: Tensor | None = None,
+    ) -> None:
+        self._loss = loss
+        self._negatives = negatives
+        self.hardness = hardness
+
+    def sampler(self, dataset: FrameDataset, *, seed: int) -> EpochSampler:
+        """Every frame with nerve once an epoch, and the share of negatives."""
+        positives = np.flatnonzero(dataset.present.numpy() > 0)
+        if not positives.size:
+            raise NerveCegError(
+                f"none of {len(dataset)} training frames shows the nerve: the segmenter needs some"
+            )
+        return EpochSampler(
+            positives.tolist(),
+            seed=seed,
+            extra=self._hard_negatives(dataset),
+            extra_count=round(self._negatives * len(positives)),
+        )
+
+    def validation_places(self, dataset: FrameDataset) -> Sequence[int]:
+        """The frames with nerve."""
+        return [int(place) for place in np.flatnonzero(dataset.present.numpy() > 0)]
+
+    def loss(self, output: Tensor, batch: Batch) -> Tensor:
+        """The chosen loss of logits, float32 [N, 1, h, w]."""
+        return self._loss(output.float(), batch.mask.float())
+
+    def judge(self, output: Tensor, batch: Batch) -> Tensor:
+        """Hits, area and true area of each frame at probability .5."""
+        drawn = output > 0
+        pairs = (drawn & batch.mask, drawn, batch.mask)
+        return torch.stack([pixels.flatten(1).sum(1) for pixels in pairs], dim=1).float()
+
+    def scores(self, judged: Tensor) -> Scores:
+        """Mean over frames of Dice at the networks' size."""
+        hits, area, truth = judged.double().unbind(dim=1)
+        return {"dice": (2 * hits / (area + truth)).mean().item()}
+
+    def _hard_negatives(self, dataset: FrameDataset) -> list[int]:
+        negatives = np.flatnonzero(dataset.present.numpy() == 0)
+        if self.hardness is None:
+            return [int(place) for place in negatives]
+        hardest_first = negatives[np.argsort(-self.hardness.numpy()[negatives], kind="stable")]
+        return [int(place) for place in hardest_first[: max(1, len(negatives) // 5)]]

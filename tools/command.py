@@ -1,0 +1,90 @@
+"""A tool's main function: Hydra's configuration in, mistakes out in one line."""
+
+import difflib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import hydra
+from hydra.errors import HydraException, InstantiationException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from nerveceg.errors import NerveCegError
+
+Task = Callable[[DictConfig], float | None]
+MISTAKE = 2
+
+
+def command(task: Task) -> Callable[[], None]:
+    """The task as a command: exit status 2 and one line for a mistake of the user's.
+
+    HYDRA_FULL_ERROR=1 shows the traceback instead.
+    """
+
+    def guarded(config: DictConfig) -> float | None:
+        try:
+            return task(config)
+        except (NerveCegError, InstantiationException, OmegaConfBaseException) as error:
+            _stop(error)
+
+    def main() -> None:
+        os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+        _check_overrides([word for word in sys.argv[1:] if "=" in word])
+        decorate = hydra.main(
+            version_base="1.3", config_path="pkg://nerveceg.conf", config_name="config"
+        )
+        guarded.__name__ = guarded.__qualname__ = task.__name__
+        decorate(guarded)()
+
+    return main
+
+
+def _check_overrides(overrides: list[str]) -> None:
+    """Compose once before Hydra does, whose own message takes six lines."""
+    if {"-m", "--multirun"} & set(sys.argv):
+        return
+    with hydra.initialize_config_module("nerveceg.conf", version_base="1.3"):
+        try:
+            hydra.compose("config", overrides=overrides)
+        except HydraException as error:
+            _stop(NerveCegError(_explain(error, overrides)))
+
+
+def _explain(error: Exception, overrides: list[str]) -> str:
+    """Hydra's message in one line, with the nearest names."""
+    text = " ".join(str(error).replace("\t", " ").split())
+    if "Could not override" not in text:
+        return text.split(" Config search path")[0]
+    keys = list(_keys(hydra.compose("config")))
+    wrong = next((word for word in overrides if word.lstrip("+~").split("=")[0] not in keys), "")
+    name = wrong.split("=")[0]
+    near = difflib.get_close_matches(name, keys, n=3, cutoff=0.5)
+    near += [key for key in keys if key.endswith(f".{name}")]
+    cure = f"did you mean {' or '.join(near)}?" if near else "--help lists all keys"
+    return f"{wrong or text}: there is no key {name!r}; {cure}"
+
+
+def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
+    for key in config:
+        name = f"{prefix}{key!s}"
+        yield name
+        value: Any = None if _is_open(config, str(key)) else config[key]
+        if isinstance(value, DictConfig):
+            yield from _keys(value, f"{name}.")
+
+
+def _is_open(config: DictConfig, key: str) -> bool:
+    node = config._get_node(key)
+    return node is None or (hasattr(node, "_is_missing") and node._is_missing())
+
+
+def _stop(error: BaseException) -> NoReturn:
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        raise error
+    while isinstance(error, HydraException) and error.__cause__ is not None:
+        error = error.__cause__
+    line = " ".join(str(error).split())
+    print(f"error: {line}", file=sys.stderr)
+    raise SystemExit(MISTAKE)

@@ -1,0 +1,76 @@
+"""The composed configuration to typed objects: frames, their split, the run's folder."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from nerveceg.data.frames import Frame
+    from nerveceg.data.splits import Split
+
+logger = logging.getLogger(__name__)
+
+
+def build(node: DictConfig) -> Any:
+    """The node's object, with plain lists and dicts within."""
+    return instantiate(node, _convert_="all")
+
+
+def load_frames(data: DictConfig) -> "list[Frame]":
+    """The frames of `data.root`, or of the phantom, which is made where it isn't there yet."""
+    from nerveceg.data.frames import find_frames
+
+    return find_frames(
+        data.root or ensure_phantom(data.phantom) / "train",
+        table=data.table,
+        mask_folder=data.mask_folder,
+        subject_pattern=data.subject_pattern,
+    )
+
+
+def load_split(config: DictConfig) -> "Split":
+    """Frames to train on, to choose epochs on, and held out."""
+    from nerveceg.data.splits import split_frames
+
+    split = config.data.split
+    return split_frames(
+        load_frames(config.data),
+        by=split.by,
+        fold=config.fold or 0,
+        folds=split.folds,
+        seed=split.seed,
+    )
+
+
+def ensure_phantom(phantom: DictConfig) -> Path:
+    """The folder of the phantom, written first if it isn't there."""
+    from nerveceg.data.phantom import write_phantom
+
+    folder = Path(phantom.folder)
+    if not folder.exists():
+        logger.info("writing the phantom to %s", folder)
+        write_phantom(
+            folder,
+            subjects=phantom.subjects,
+            frames_per_subject=phantom.frames_per_subject,
+            seed=phantom.seed,
+            label_noise=phantom.label_noise,
+            processes=None,
+        )
+    return folder
+
+
+def run_folder(config: DictConfig) -> Path:
+    """Where the experiment's files lie."""
+    folder = Path(config.out, str(config.name))
+    return folder if config.fold is None else folder / f"fold_{config.fold}"
+
+
+def data_in_words(config: DictConfig) -> str:
+    """Which data a tool works on."""
+    if config.data.root:
+        return str(config.data.root)
+    return f"{config.data.phantom.folder} (phantom)"

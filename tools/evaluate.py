@@ -1,0 +1,46 @@
+"""The held-out subjects of the split to the report, without writing a mask.
+
+python tools/evaluate.py checkpoint=runs/demo
+"""
+
+import sys
+from pathlib import Path
+
+if not __package__:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from omegaconf import DictConfig
+
+from nerveceg.tools.command import command
+
+
+def evaluate(config: DictConfig) -> float:
+    """Score the pipeline; returns the full-set Dice."""
+    from nerveceg.errors import NerveCegError
+    from nerveceg.inference import scorable
+    from nerveceg.tools.infer import frames_to_predict
+    from nerveceg.tools.trained import (
+        checkpoint_folder,
+        load_pipeline_of,
+        report_on,
+        require_whole,
+    )
+
+    pipeline = load_pipeline_of(config)
+    frames = frames_to_predict(config)
+    scored = scorable(pipeline, frames)
+    if not scored:
+        raise NerveCegError(
+            f"none of {len(frames)} frames can be scored: known truth and subjects that neither "
+            "stage was trained on are wanted"
+        )
+    output = Path(config.output or checkpoint_folder(config))
+    score, failures = report_on(config, pipeline, scored, output)
+    require_whole(failures)
+    return score
+
+
+main = command(evaluate)
+
+if __name__ == "__main__":
+    main()

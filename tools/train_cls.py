@@ -1,0 +1,28 @@
+"""Stage 1: train the gate that says whether a frame shows the nerve.
+
+python tools/train_cls.py data.root=FOLDER cls.epochs=10 name=mine
+"""
+
+import sys
+from pathlib import Path
+
+if not __package__:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from omegaconf import DictConfig
+
+from nerveceg.tools.command import command
+
+
+def train_cls(config: DictConfig) -> float:
+    """Train stage 1; returns its best validation score."""
+    from nerveceg.tools.composition import build
+    from nerveceg.tools.stage import train_stage
+
+    return train_stage(config, "cls", arguments=build(config.cls))
+
+
+main = command(train_cls)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Stage 2: train the segmenter on the frames that show the nerve.
+
+python tools/train_seg.py data.root=FOLDER seg.epochs=10 loss=tversky name=mine
+"""
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if not __package__:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from omegaconf import DictConfig
+
+from nerveceg.tools.command import command
+
+if TYPE_CHECKING:
+    from nerveceg.data.dataset import FrameDataset
+    from nerveceg.models.classifier import Classifier
+    from nerveceg.training.objectives import MaskObjective
+
+
+def train_seg(config: DictConfig) -> float:
+    """Train stage 2; returns its best validation score."""
+    from nerveceg.errors import NerveCegError
+    from nerveceg.models.weights import copy_encoder_weights
+    from nerveceg.tools.composition import build
+    from nerveceg.tools.stage import train_stage
+
+    arguments = build(config.seg)
+    init = arguments.pop("init")
+    if init == "cls":
+        copy_encoder_weights(stage_1(config), arguments["model"])
+    elif init is not None:
+        raise NerveCegError(f"seg.init={init}: null, or cls for the encoder of stage 1")
+    harden = partial(ask_stage_1, config) if config.seg.objective.negatives > 0 else None
+    return train_stage(config, "seg", arguments=arguments, before=harden)
+
+
+def stage_1(config: DictConfig) -> "Classifier":
+    """The gate that this run has trained already."""
+    from nerveceg.models.classifier import Classifier
+    from nerveceg.models.saving import load_model
+    from nerveceg.tools.composition import run_folder
+
+    model = load_model(run_folder(config) / "cls", cure="run python tools/train_cls.py first")
+    assert isinstance(model, Classifier)  # noqa: S101
+    return model
+
+
+def ask_stage_1(config: DictConfig, objective: "MaskObjective", train: "FrameDataset") -> None:
+    """Let the objective draw its negatives from those that stage 1 takes for nerve."""
+    from nerveceg.tools.composition import build
+    from nerveceg.training.hardness import presence_logits
+
+    objective.hardness = presence_logits(stage_1(config), train, runtime=build(config.runtime))
+
+
+main = command(train_seg)
+
+if __name__ == "__main__":
+    main()
