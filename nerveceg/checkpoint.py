@@ -15,8 +15,7 @@ from nerveceg.data.geometry import Geometry
 from nerveceg.data.runlength import decode_runs, encode_runs
 from nerveceg.decision import Rule
 from nerveceg.errors import NerveCegError
-from nerveceg.files import write_text
-from nerveceg.models.saving import sha256_of
+from nerveceg.files import sha256_of, write_text
 
 SCHEMA = 1
 STAGES = ("cls", "seg")

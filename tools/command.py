@@ -4,11 +4,13 @@ import difflib
 import os
 import sys
 from collections.abc import Callable, Iterator
+from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any, NoReturn
 
 import hydra
 from hydra.errors import HydraException, InstantiationException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nerveceg.errors import NerveCegError
@@ -31,6 +33,9 @@ def command(task: Task) -> Callable[[], None]:
 
     def main() -> None:
         os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+        if {"-h", "--help"} & set(sys.argv[1:]):
+            print(_help(task))
+            return
         _check_overrides([word for word in sys.argv[1:] if "=" in word])
         decorate = hydra.main(
             version_base="1.3", config_path="pkg://nerveceg.conf", config_name="config"
@@ -39,6 +44,24 @@ def command(task: Task) -> Callable[[], None]:
         decorate(guarded)()
 
     return main
+
+
+def _help(task: Task) -> str:
+    """The tool's own words with an example, the options of each group, and every key."""
+    with hydra.initialize_config_module("nerveceg.conf", version_base="1.3"):
+        keys = OmegaConf.to_yaml(hydra.compose("config"))
+    conf = resources.files("nerveceg.conf")
+    groups = sorted(item.name for item in conf.iterdir() if _options(conf / item.name))
+    options = [f"  {group}: {', '.join(_options(conf / group))}" for group in groups]
+    return "\n".join(
+        [str(task.__globals__["__doc__"]), "Groups (GROUP=OPTION):", *options, "", "Keys:", keys]
+    )
+
+
+def _options(group: Traversable) -> list[str]:
+    if not group.is_dir():
+        return []
+    return sorted(i.name.removesuffix(".yaml") for i in group.iterdir() if i.name.endswith(".yaml"))
 
 
 def _check_overrides(overrides: list[str]) -> None:

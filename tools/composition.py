@@ -33,14 +33,24 @@ def load_frames(data: DictConfig) -> "list[Frame]":
 
 def load_split(config: DictConfig) -> "Split":
     """Frames to train on, to choose epochs on, and held out."""
+    from nerveceg.data.images import unknown_truth
     from nerveceg.data.splits import split_frames
 
     split = config.data.split
+    frames = load_frames(config.data)
+    known = [frame for frame in frames if frame.mask is not None]
+    if not known:
+        raise unknown_truth(frames[0])
+    if len(known) < len(frames):
+        logger.warning(
+            "%d of %d frames have no truth: left out", len(frames) - len(known), len(frames)
+        )
     return split_frames(
-        load_frames(config.data),
+        known,
         by=split.by,
         fold=config.fold or 0,
         folds=split.folds,
+        validation_share=split.validation_share,
         seed=split.seed,
     )
 

@@ -1,12 +1,14 @@
 """What train_cls.py and train_seg.py share: one stage from configuration to weights."""
 
 import logging
+import shlex
 import shutil
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from nerveceg.errors import NerveCegError
@@ -33,11 +35,10 @@ def train_stage(
 
     folder = run_folder(config) / stage
     _check_folder(folder, resume=config.resume, overwrite=config.overwrite)
-    split, geometry, runtime = (
-        load_split(config),
-        build(config.data.geometry),
-        build(config.runtime),
-    )
+    for node in (config.rule, config.calibration):
+        build(node)  # a mistake there is said now, not after the training
+    geometry, runtime = build(config.data.geometry), build(config.runtime)
+    split = load_split(config)
     announce(config, stage, arguments, split=split)
     train, validation = datasets(config, split, geometry)
     if before is not None:
@@ -121,13 +122,19 @@ def finish(config: DictConfig, run: Path) -> None:
     """Put the pipeline together if both stages are there, and say what to do next."""
     from nerveceg.checkpoint import assemble, missing_stages
 
-    given = " ".join(f"{key}={config[key]}" for key in ("name", "fold") if config[key] is not None)
+    given = shlex.join(word for word in HydraConfig.get().overrides.task if _is_shared(word))
     missing = missing_stages(run)
     if missing:
         logger.info("next: python tools/train_%s.py %s", missing[0], given)
         return
     assemble(run, calibration=build(config.calibration), rule=build(config.rule))
     logger.info("the pipeline is in %s; next: python tools/infer.py %s", run, given)
+
+
+def _is_shared(word: str) -> bool:
+    """Whether an override matters to the other tools too."""
+    shared = ("experiment", "name", "out", "fold", "seed", "data", "runtime", "cls", "seg")
+    return word.split("=")[0].split(".")[0] in shared
 
 
 def prepare_folder(folder: Path, config: DictConfig) -> None:

@@ -1,10 +1,12 @@
 """What the tools share that use a trained run."""
 
+import dataclasses
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from nerveceg.errors import DataError
@@ -12,6 +14,7 @@ from nerveceg.tools.composition import build, data_in_words, run_folder
 
 if TYPE_CHECKING:
     from nerveceg.data.frames import Frame
+    from nerveceg.decision import Rule
     from nerveceg.pipeline import Pipeline
 
 logger = logging.getLogger(__name__)
@@ -26,7 +29,19 @@ def load_pipeline_of(config: DictConfig) -> "Pipeline":
     """The run's pipeline on the configured device."""
     from nerveceg.pipeline import Pipeline
 
-    return Pipeline.from_pretrained(checkpoint_folder(config), runtime=build(config.runtime))
+    pipeline = Pipeline.from_pretrained(checkpoint_folder(config), runtime=build(config.runtime))
+    pipeline.rule = _rule_of(config, pipeline.rule)
+    return pipeline
+
+
+def _rule_of(config: DictConfig, saved: "Rule") -> "Rule":
+    """The run's own rule, but for what the command line says of it."""
+    words = HydraConfig.get().overrides.task
+    if any(word.startswith("rule=") for word in words):
+        return cast("Rule", build(config.rule))
+    keys = [w.split("=")[0].removeprefix("rule.") for w in words if w.startswith("rule.")]
+    stated = build(config.rule)
+    return dataclasses.replace(saved, **{key: getattr(stated, key) for key in keys})
 
 
 def report_on(

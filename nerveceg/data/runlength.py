@@ -40,8 +40,13 @@ def decode_runs(runs: str, shape: tuple[int, int]) -> NDArray[np.bool_]:
 
 def _numbers(runs: str) -> NDArray[np.int64]:
     words = runs.split()
-    if len(words) % 2 or not all(word.isascii() and word.isdigit() for word in words):
+    if len(words) % 2 or not all(map(_is_number, words)):
         raise DataError(
             f'"{runs[:40]}" is no run-length string: pairs of "start length" are wanted'
         )
     return np.array(words, dtype=np.int64)
+
+
+def _is_number(word: str) -> bool:
+    # 18 digits and no more, so that int64 holds every start + length.
+    return word.isascii() and word.isdigit() and len(word) <= 18

@@ -12,7 +12,6 @@ import numpy as np
 from nerveceg.evaluation.bootstrap import RESAMPLES, Estimate, draw_subjects
 from nerveceg.evaluation.breakdown import Part, break_down
 from nerveceg.evaluation.contour import Contour, judge_contour
-from nerveceg.evaluation.files import write_atomically
 from nerveceg.evaluation.results import Results
 from nerveceg.evaluation.rows import TWO_STAGE, Row, make_rows
 from nerveceg.evaluation.stages import (
@@ -23,6 +22,7 @@ from nerveceg.evaluation.stages import (
     judge_gate,
     split_loss,
 )
+from nerveceg.files import write_text
 
 NOTES: Mapping[str, str] = {
     "dice": "mean over all frames of Dice at native pixels; both empty = 1, one of them empty = 0",
@@ -83,9 +83,9 @@ class Report:
 
     def save(self, folder: Path) -> None:
         """Write report.json and frames.csv, one row a frame, into a folder."""
-        write_atomically(folder / "report.json", self.to_json().encode())
+        write_text(folder / "report.json", self.to_json())
         table = self.results.table().to_csv(index=False, lineterminator="\n")
-        write_atomically(folder / "frames.csv", table.encode())
+        write_text(folder / "frames.csv", table)
 
 
 def make_report(

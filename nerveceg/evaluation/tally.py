@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nerveceg.errors import DataError, NerveCegError
 from nerveceg.evaluation.counts import STEPS, Counts, count_hits, count_pixels, dice, thresholds_of
-from nerveceg.evaluation.files import write_atomically
+from nerveceg.files import write_bytes
 
 CLEAN_STEPS = 20
 Clean = Callable[[NDArray[np.bool_]], NDArray[np.bool_]]
@@ -77,7 +77,7 @@ class Tally:
         content = BytesIO()
         columns = {field.name: getattr(self, field.name) for field in fields(self)}
         np.savez_compressed(content, allow_pickle=False, **columns)
-        write_atomically(path, content.getvalue())
+        write_bytes(path, content.getvalue())
 
     @classmethod
     def load(cls, path: Path) -> "Tally":

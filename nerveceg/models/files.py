@@ -1,7 +1,5 @@
-"""Weight files: read without running code, written so that a crash leaves the old one whole."""
+"""Weight files, read without running code."""
 
-import hashlib
-import os
 import pickle
 from pathlib import Path
 
@@ -11,12 +9,6 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from nerveceg.errors import NerveCegError
-
-
-def sha256_of(path: Path | str) -> str:
-    """The file's sha256 as 64 hexadecimal digits."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_tensors(path: Path | str) -> dict[str, Tensor]:
@@ -40,17 +32,3 @@ def read_tensors(path: Path | str) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not all(isinstance(part, Tensor) for part in state.values()):
         raise NerveCegError(f"weight file {path} is no plain state dict: save it as .safetensors")
     return state
-
-
-def write_atomically(path: Path | str, content: bytes) -> None:
-    """Puts `content` at `path` at once: whoever reads finds the old file or the new, whole."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -10,11 +10,10 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from nerveceg.errors import NerveCegError
+from nerveceg.files import write_bytes, write_text
 from nerveceg.models.classifier import Classifier
-from nerveceg.models.files import read_tensors, sha256_of, write_atomically
+from nerveceg.models.files import read_tensors
 from nerveceg.models.segmenter import Segmenter
-
-__all__ = ["CLASSES", "load_config", "load_model", "save_model", "sha256_of"]
 
 CLASSES: dict[str, type[nn.Module]] = {"Classifier": Classifier, "Segmenter": Segmenter}
 """The only classes a config may name; each has a `config` of its constructor's arguments."""
@@ -42,9 +41,8 @@ def save_model(
     tensors = {key: tensor.detach().contiguous() for key, tensor in model.state_dict().items()}
     text = json.dumps({**config, **(extra or {})}, indent=2)
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / "model.safetensors", save(tensors))
-    write_atomically(folder / "config.json", f"{text}\n".encode())
+    write_bytes(folder / "model.safetensors", save(tensors))
+    write_text(folder / "config.json", f"{text}\n")
 
 
 def load_model(folder: Path | str, *, cure: str = CURE) -> nn.Module:

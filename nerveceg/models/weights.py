@@ -13,7 +13,8 @@ from urllib.request import getproxies
 from torch import nn
 
 from nerveceg.errors import NerveCegError
-from nerveceg.models.files import read_tensors, sha256_of
+from nerveceg.files import sha256_of
+from nerveceg.models.files import read_tensors
 from nerveceg.models.fitting import Start, start_from
 from nerveceg.models.names import EFFICIENTNETS, same_network, without_tag
 

@@ -1,7 +1,6 @@
 """What a run needs to go on after it stopped: tensors as safetensors, the rest as JSON within."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from nerveceg.errors import NerveCegError
+from nerveceg.files import replacing
 
 State = dict[str, Any]
 
@@ -22,12 +22,8 @@ def save_state(path: Path, state: Mapping[str, Any]) -> None:
     """
     tensors: dict[str, Tensor] = {}
     plain = _take_tensors(state, "", tensors)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".part")
-    save_file(tensors, beside, metadata={"plain": json.dumps(plain)})
-    with beside.open("rb+") as file:
-        os.fsync(file.fileno())
-    beside.replace(path)
+    with replacing(path) as beside:
+        save_file(tensors, beside, metadata={"plain": json.dumps(plain)})
 
 
 def load_state(path: Path) -> State:

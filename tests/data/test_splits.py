@@ -47,13 +47,23 @@ def test_each_frame_is_held_out_in_one_fold_and_no_subject_is_on_two_sides():
     assert held_out == Counter(frame.id for frame in frames)
 
 
-def test_folds_are_balanced_by_presence_and_size():
-    frames = like_kaggle()
+def worst_imbalance(folds, frames):
     overall = presence_of(frames).mean()
-    for fold in range(5):
-        _, held = split_by_subject(frames, fold=fold)
-        assert presence_of(held).mean() == pytest.approx(overall, abs=0.03)
-        assert len(held) == pytest.approx(len(frames) / 5, rel=0.15)
+    return max(abs(presence_of(held).mean() - overall) for held in folds)
+
+
+def test_folds_are_balanced_by_presence_far_better_than_subjects_drawn_at_random():
+    ours, drawn = [], []
+    for seed in range(5):
+        frames = like_kaggle(count=40, seed=seed)
+        folds = [split_by_subject(frames, fold=fold)[1] for fold in range(5)]
+        assert all(len(held) == pytest.approx(len(frames) / 5, rel=0.25) for held in folds)
+        ours.append(worst_imbalance(folds, frames))
+        dealt = np.random.default_rng(seed).permutation(47) % 5
+        random_folds = [[f for f in frames if dealt[int(f.subject) - 1] == k] for k in range(5)]
+        drawn.append(worst_imbalance(random_folds, frames))
+    assert max(ours) < 0.08
+    assert np.mean(ours) < 0.6 * np.mean(drawn)
 
 
 @pytest.mark.parametrize("by", ["subject", "nerveceg-36-47", "random-frames"])

@@ -108,7 +108,7 @@ def draw_anatomy(rng: np.random.Generator, location: Location) -> Anatomy:
         superficial_db=float(rng.normal(-5.0, 1.2)),
         scalene_db=float(rng.normal(-10.0, 1.2)),
         deep_db=float(rng.normal(-10.5, 1.5)),
-        streaks_db=_between(rng, 10, 14),
+        streaks_db=_between(rng, 11, 15),
         fasciae=_draw_fasciae(rng, fat_depth, muscle_depth, deep_depth),
         plexus=_draw_plexus(rng),
         spots=_draw_spots(rng, location),
@@ -179,7 +179,7 @@ def _draw_plexus(rng: np.random.Generator) -> Plexus:
         Fascicle(
             along=-0.6 + 1.2 * place / (count - 1) + float(rng.normal(0, 0.05)),
             aside=float(rng.normal(0, 0.25)),
-            radius=_between(rng, 0.38, 0.72),
+            radius=_between(rng, 0.36, 0.68),
             weight=_between(rng, 0.7, 1.2),
             lit_from=_between(rng, 0, 2 * pi),
         )
@@ -187,9 +187,9 @@ def _draw_plexus(rng: np.random.Generator) -> Plexus:
     )
     return Plexus(
         fascicles=fascicles,
-        connective_db=_between(rng, 3, 7),
+        connective_db=_between(rng, -2.5, 1.5),
         rim_db=_between(rng, 11, 19),
-        core_db=_between(rng, -17, -10),
+        core_db=_between(rng, -20, -12),
     )
 
 

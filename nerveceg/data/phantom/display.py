@@ -63,7 +63,7 @@ def _tone(decibels: Array, screen: Screen) -> Array:
     table = (screen.matched * matched + (1 - screen.matched) * linear).astype(np.float32)
     scale = np.float32((_TABLE_SIZE - 1) / (high - low))
     places = (decibels - np.float32(low)) * scale
-    return table.take(places.astype(np.intp), mode="clip")
+    return np.asarray(table.take(places.astype(np.intp), mode="clip"))
 
 
 @cache

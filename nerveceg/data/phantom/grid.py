@@ -24,12 +24,18 @@ def coarse_column(column: float) -> int:
 
 def sigmoid(values: Array) -> Array:
     """Logistic function, safe for any float32."""
-    return np.float32(1) / (np.float32(1) + np.exp(-np.clip(values, -20, 20)))
+    odds = np.exp(-np.maximum(values, np.float32(-80)))
+    odds += np.float32(1)
+    inverse: Array = np.reciprocal(odds, out=odds)
+    return inverse
 
 
 def bump(values: Array) -> Array:
     """Gaussian exp(-v^2 / 2)."""
-    return np.exp(np.float32(-0.5) * np.minimum(values * values, np.float32(60)))
+    square = values * values
+    square *= np.float32(-0.5)
+    bell: Array = np.exp(square, out=square)
+    return bell
 
 
 def smooth_field(

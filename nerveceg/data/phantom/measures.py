@@ -20,7 +20,7 @@ class Widths(NamedTuple):
 
 
 class Region(NamedTuple):
-    """A mask's moments: area, centroid and ellipse axes in pixels, tilt in degrees from the rows."""
+    """Moments of a mask: area, centroid and full axes in pixels, tilt in degrees from the rows."""
 
     area: float
     row: float

@@ -1,7 +1,7 @@
 """Scatterers to echo amplitude: point-spread function, attenuation, compounding, mirror echoes."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from math import log
 
 import numpy as np
@@ -40,7 +40,7 @@ def draw_beam(rng: np.random.Generator) -> Beam:
     """One subject's beam, within the settings that a scanner of this kind shows."""
     return Beam(
         axial=float(rng.uniform(1.15, 1.45)),
-        lateral=float(rng.uniform(0.9, 1.25)),
+        lateral=float(rng.uniform(1.05, 1.45)),
         looks=4,
         attenuation=float(rng.uniform(-0.004, 0.004)),
     )
@@ -78,19 +78,15 @@ class Scatterers:
 
 def echo_amplitude(scene: Scene, scatterers: Array, beam: Beam, *, gain: float) -> Array:
     """Envelope [HEIGHT, COLUMNS] of a scene: mean over looks, with the coherent part added."""
-    gain_db = (
-        scene.gain
-        + depth_gain(beam)
-        + np.float32(beam.drift * gain / WIDTH) * (LATERAL - WIDTH / 2)
-    )
-    received = np.exp(_PER_DECIBEL * gain_db)
-    mirrored = np.where(scene.specular > 0.3, np.exp(_PER_DECIBEL * scene.specular), 0) * received
+    drift = np.float32(beam.drift * gain / WIDTH) * (LATERAL - WIDTH / 2)
+    received = np.exp(_PER_DECIBEL * (scene.gain + depth_gain(beam) + drift))
+    mirrored = np.expm1(_PER_DECIBEL * np.maximum(scene.specular, 0)) * received
     scattered = np.exp(_PER_DECIBEL * scene.diffuse) * received
     scattered += np.float32(beam.mirrored_scatter) * mirrored
     envelope = compound(scatterers, scattered, beam)
     coherent = smooth(_padded(mirrored), axial=1.0, lateral=1.0)
     coherent *= np.float32(beam.mirrored_coherent)
-    return np.sqrt(envelope * envelope + coherent * coherent)
+    return np.asarray(np.sqrt(envelope * envelope + coherent * coherent))
 
 
 def depth_gain(beam: Beam) -> Array:
@@ -126,7 +122,7 @@ def _padded(amplitude: Array) -> Array:
     return np.pad(amplitude, margins, mode="edge")
 
 
-@cache
+@lru_cache(maxsize=64)
 def _kernel(sd: float, reach: int, unit: str) -> Array:
     """Half of a symmetric Gaussian kernel, centre first; its sum or its power is one."""
     half = np.exp(-0.5 * (np.arange(reach + 1) / sd) ** 2)
@@ -134,7 +130,8 @@ def _kernel(sd: float, reach: int, unit: str) -> Array:
         half /= (2 * (half**2).sum() - half[0] ** 2) ** 0.5
     else:
         half /= 2 * half.sum() - half[0]
-    return half.astype(np.float32)
+    kernel: Array = half.astype(np.float32)
+    return kernel
 
 
 def _weighted_sum(field: Array, kernel: Array, *, axis: int) -> Array:

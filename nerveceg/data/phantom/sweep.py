@@ -128,7 +128,7 @@ def _sweep(rng: np.random.Generator, steps: int, *, passes: int) -> NDArray[np.f
     """Phases [steps] in [0, 1]: `passes` one-way passes to and fro at a wavering speed."""
     speed = np.maximum(1 + rng.normal(0, 0.5, steps), 0.05)
     way = passes * (np.cumsum(speed) - 0.5 * speed) / speed.sum() + int(rng.integers(2))
-    return np.abs((way + 1) % 2 - 1)
+    return np.asarray(np.abs((way + 1) % 2 - 1))
 
 
 def _pose(step: int, latent: list[float], logit: float, location: Location, spread: Spread) -> Pose:

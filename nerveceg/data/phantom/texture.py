@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nerveceg.data.phantom.grid import (
     COLUMNS,
@@ -32,7 +33,7 @@ class Textures:
     fibres: Array
     layers: Array
     blotches: Array
-    breaks: tuple[Array, Array]
+    breaks: Array
 
 
 class View(NamedTuple):
@@ -43,7 +44,7 @@ class View(NamedTuple):
     fibres: Array
     layers: Array
     blotches: Array
-    breaks: tuple[Array, Array]
+    breaks: Array
 
 
 def draw_textures(rng: np.random.Generator) -> Textures:
@@ -58,8 +59,8 @@ def draw_textures(rng: np.random.Generator) -> Textures:
         lateral_warp=smooth_field(rng, axial=20, lateral=8) * np.float32(rng.uniform(6, 11)),
         fibres=texture(1.4, rng.uniform(1.5, 3)),
         layers=texture(1.6, rng.uniform(2, 3.5)),
-        blotches=texture(14, 6),
-        breaks=(texture(rng.uniform(8, 16), 3.5), texture(rng.uniform(8, 16), 3)),
+        blotches=texture(22, 9),
+        breaks=texture(rng.uniform(8, 16), 3.5),
     )
 
 
@@ -75,14 +76,14 @@ def look_up(textures: Textures, pose: Pose) -> View:
         fibres=textures.fibres.take(place),
         layers=textures.layers.take(place),
         blotches=textures.blotches.take(place),
-        breaks=(textures.breaks[0].take(place), textures.breaks[1].take(place)),
+        breaks=textures.breaks.take(place),
     )
 
 
-def _places(depth: Array, pose: Pose) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
+def _places(depth: Array, pose: Pose) -> NDArray[np.intp]:
     shift = round((pose.out_of_plane - pose.lateral_shift) / LATERAL_STEP)
     shift = min(max(shift, -_ROOM_ASIDE), _ROOM_ASIDE)
     rows = np.rint(depth + np.float32(_ROOM_ABOVE)).clip(0, _SHAPE[0] - 1).astype(np.intp)
     rows *= _SHAPE[1]
     rows += np.arange(COLUMNS) + _ROOM_ASIDE + shift
-    return rows
+    return np.asarray(rows)

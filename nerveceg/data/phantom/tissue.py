@@ -26,7 +26,8 @@ def draw_tissue(anatomy: Anatomy, view: View) -> Scene:
         gain=np.zeros((HEIGHT, COLUMNS), np.float32),
     )
     for place, fascia in enumerate(anatomy.fasciae):
-        _add_fascia(scene, fascia, view, view.breaks[place % 2])
+        breaks = view.breaks if place % 2 else np.roll(view.breaks, COLUMNS // 2, axis=1)
+        _add_fascia(scene, fascia, view, breaks)
     for spot in anatomy.spots:
         _add_spot(scene, spot, view)
     for vessel in anatomy.vessels:
@@ -39,7 +40,7 @@ def draw_tissue(anatomy: Anatomy, view: View) -> Scene:
 def _layered_echo(anatomy: Anatomy, view: View) -> Array:
     """Fat above, then superficial muscle, scalenes and deep tissue, each with its own texture."""
     fibres, layers, blotches = view.fibres, view.layers, view.blotches
-    echo = np.float32(0.8) * layers + np.float32(1.5) * blotches - np.float32(1)
+    echo = np.float32(0.8) * layers + np.float32(2.6) * blotches - np.float32(1)
     below_fat = anatomy.superficial_db + 1 - 0.4 * layers + 0.5 * fibres
     echo += sigmoid((view.depth - anatomy.fat_depth) * 0.7) * below_fat
     below_muscle = anatomy.scalene_db - anatomy.superficial_db + 1.5 * blotches
@@ -51,49 +52,56 @@ def _layered_echo(anatomy: Anatomy, view: View) -> Array:
 
 def _streaks(anatomy: Anatomy, view: View) -> Array:
     """Short bright septa between muscle fibres: the crests of the layered texture."""
-    height = view.layers + np.float32(0.5) * view.fibres + np.float32(0.9) * view.blotches
-    crest = np.clip(height - np.float32(1.6), 0, np.float32(1.5))
-    return np.float32(anatomy.streaks_db) * crest
+    height = view.layers + np.float32(0.5) * view.fibres + np.float32(1.05) * view.blotches
+    crest = np.clip(height - np.float32(1.9), 0, np.float32(1.5))
+    return np.asarray(np.float32(anatomy.streaks_db) * crest)
 
 
 def _add_fascia(scene: Scene, fascia: Fascia, view: View, breaks: Array) -> None:
-    offset = view.depth - fascia.slope * (LATERAL - WIDTH / 2) - fascia.depth
+    tilted = np.float32(fascia.slope) * (LATERAL - WIDTH / 2)
+    offset = view.depth - tilted - np.float32(fascia.depth)
     rows = slice(*_rows_near(offset, 4 * fascia.thickness))
     whole = np.float32(1) - np.float32(fascia.broken)
     strength = whole + np.clip(breaks[rows], -1, 1.5) * np.float32(0.4 + 0.6 * fascia.broken)
-    sheet = fascia.height_db * strength * bump(offset[rows] / fascia.thickness)
+    sheet = fascia.height_db * strength * bump(offset[rows] / np.float32(fascia.thickness))
     np.maximum(scene.specular[rows], sheet, out=scene.specular[rows])
 
 
 def _rows_near(offset: Array, reach: float) -> tuple[int, int]:
     near = np.flatnonzero((np.abs(offset) < reach).any(axis=1))
-    return (int(near[0]), int(near[-1]) + 1) if near.size else (0, 0)
+    return (int(near[0]), int(near[-1]) + 1) if near.size else (HEIGHT, HEIGHT)
 
 
 def _add_spot(scene: Scene, spot: Spot, view: View) -> None:
     rows = slice(*_rows_near(view.depth - spot.row, spot.radius + 14))
     depth, lateral = view.depth[rows] - spot.row, (view.lateral[rows] - spot.column) * 0.8
-    distance = np.hypot(depth, lateral)
+    distance = np.sqrt(depth * depth + lateral * lateral)
     scene.diffuse[rows] += spot.core_db * sigmoid((spot.radius - distance) / 2)
     rim = spot.rim_db * bump((distance - spot.radius - 2) / 2.6) * sigmoid(depth * -0.3)
     np.maximum(scene.specular[rows], rim, out=scene.specular[rows])
 
 
 def _add_vessel(scene: Scene, vessel: Vessel, view: View) -> None:
-    depth = (view.depth - vessel.row) / vessel.half_height
-    lateral = (view.lateral - vessel.column) / vessel.half_width
-    distance = np.hypot(depth, lateral)
+    top = _rows_near(view.depth - vessel.row, 1.5 * vessel.half_height)[0]
+    diffuse, specular, gain = scene.diffuse[top:], scene.specular[top:], scene.gain[top:]
+    depth = (view.depth[top:] - vessel.row) / vessel.half_height
+    lateral = (view.lateral[top:] - vessel.column) / vessel.half_width
+    distance = np.sqrt(depth * depth + lateral * lateral)
     lumen = sigmoid((1 - distance) * 10)
-    scene.diffuse[:] += (-17 - np.float32(0.6) * scene.diffuse) * lumen
-    scene.specular[:] *= 1 - lumen
+    diffuse += (-17 - np.float32(0.6) * diffuse) * lumen
+    specular *= 1 - lumen
     wall = 8 * bump((distance - 1.08) / 0.09) * np.abs(depth) / (distance + 0.05)
-    np.maximum(scene.specular, wall, out=scene.specular)
-    scene.gain[:] += 3.5 * bump(lateral / 0.7) * sigmoid((depth - 1) * (vessel.half_height / 6))
+    np.maximum(specular, wall, out=specular)
+    gain += 3.5 * bump(lateral / 0.7) * sigmoid((depth - 1) * (vessel.half_height / 6))
 
 
 def _add_bone(scene: Scene, bone: Bone, view: View) -> None:
-    lateral = view.lateral - bone.column
-    depth = view.depth - bone.row - 0.0016 * (60 / bone.width) * lateral**2
-    extent = bump((lateral / (bone.width * 0.5)) ** 2)
-    np.maximum(scene.specular, 16 * extent * bump(depth / 3), out=scene.specular)
-    scene.gain[:] -= 9 * extent * sigmoid((depth - 6) / 4)
+    top = _rows_near(view.depth - bone.row, 20)[0]
+    specular, gain = scene.specular[top:], scene.gain[top:]
+    lateral = view.lateral[top:] - np.float32(bone.column)
+    curve = np.float32(0.096 / bone.width) * (lateral * lateral)
+    depth = view.depth[top:] - np.float32(bone.row) - curve
+    reach = lateral / np.float32(bone.width / 2)
+    extent = bump(reach * reach)
+    np.maximum(specular, 16 * (extent * bump(depth / 3)), out=specular)
+    gain -= 9 * (extent * sigmoid((depth - 6) / 4))

@@ -1,0 +1,233 @@
+"""The tools as a person runs them: from frames to report, and every mistake in one line."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nerveceg.data.phantom import write_phantom
+from nerveceg.tools import evaluate, infer, make_phantom, train_cls, train_seg
+
+ROOT = Path(__file__).parents[1]
+TINY = [
+    "data.geometry.size=[64,88]",
+    "cls.model.backbone=test_efficientnet",
+    "cls.model.drop_path=0",
+    "cls.epochs=1",
+    "cls.batch_size=8",
+    "seg.model.encoder=tu-test_resnet",
+    "seg.epochs=1",
+    "seg.batch_size=4",
+    "runtime.device=cpu",
+    "bootstraps=50",
+]
+
+
+@pytest.fixture(scope="module")
+def necks(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("phantom necks")  # with a space, as users have
+    write_phantom(folder / "set", subjects=16, frames_per_subject=2, progress=False)
+    return folder / "set" / "train"
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Runs a tool in an empty folder; returns its exit status, output and error lines."""
+
+    def call(tool, *words):
+        monkeypatch.setattr(sys, "argv", ["tool.py", *words])
+        status = 0
+        try:
+            tool.main()
+        except SystemExit as stop:
+            status = stop.code
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    monkeypatch.chdir(tmp_path)
+    return call
+
+
+@pytest.fixture(scope="module")
+def trained(necks, tmp_path_factory):
+    """A run of both stages, and what the tools said."""
+    folder = tmp_path_factory.mktemp("trained")
+    said = {}
+    for stage in ("cls", "seg"):
+        done = subprocess.run(
+            [sys.executable, ROOT / "tools" / f"train_{stage}.py", f"data.root={necks}", *TINY],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        said[stage] = done.stderr
+    return folder / "runs" / "default", said
+
+
+def test_training_says_what_runs_on_what_and_what_comes_next(trained):
+    _, said = trained
+    first = said["cls"].splitlines()[0]
+    assert first.startswith("stage cls: test_efficientnet at 64 x 88 on ")
+    assert "an epoch takes" in first
+    for stage, tool in (("cls", "train_seg"), ("seg", "infer")):
+        last = said[stage].rstrip().splitlines()[-1]
+        assert f"next: python tools/{tool}.py 'data.root=" in last
+        assert "data.geometry.size=[64,88]" in last
+
+
+def test_held_out_subjects_end_in_masks_tables_and_a_report(trained, necks, run):
+    checkpoint, _ = trained
+    words = [f"checkpoint={checkpoint}", f"data.root={necks}", "output=out", *TINY]
+    status, out, err = run(infer, *words)
+    assert status == 0, err
+    report = json.loads(Path("out/report.json").read_text())
+    names = [row["name"] for row in report["rows"]]
+    assert {"all empty", "ungated", "two-stage", "oracle gate", "oracle segmenter"} <= set(names)
+    for name in names:
+        assert name in out
+    with Path("out/predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == report["frames"] == len(list(Path("out/masks").glob("*.png")))
+    for row in rows:
+        mask = np.asarray(Image.open(f"out/masks/{row['id']}.png"))
+        assert mask.shape == (420, 580)
+        assert (mask > 0).sum() == int(row["area"])
+    assert str(checkpoint.parent) not in Path("out/report.json").read_text()
+
+
+def test_evaluating_gives_the_score_of_inferring(trained, necks, run):
+    checkpoint, _ = trained
+    words = [f"checkpoint={checkpoint}", f"data.root={necks}", *TINY]
+    assert run(infer, *words, "output=a")[0] == 0
+    assert run(evaluate, *words, "output=b")[0] == 0
+    scores = [json.loads(Path(f"{x}/report.json").read_text())["dice"] for x in "ab"]
+    assert scores[0] == scores[1]
+
+
+def test_the_rule_of_the_run_yields_to_the_command_line_alone(trained, necks, run):
+    checkpoint, _ = trained
+    words = [f"checkpoint={checkpoint}", f"data.root={necks}", "output=out", *TINY]
+    assert run(evaluate, *words, "rule.presence=1.0")[0] == 0
+    report = json.loads(Path("out/report.json").read_text())
+    assert report["dice"]["value"] == pytest.approx(1 - report["prevalence"])
+
+
+def test_frames_that_were_trained_on_get_masks_but_no_score(trained, necks, run):
+    checkpoint, _ = trained
+    words = [f"checkpoint={checkpoint}", f"input={necks}", "output=out", *TINY]
+    status, _, err = run(infer, *words)
+    assert status == 0, err
+    assert len(list(Path("out/masks").glob("*.png"))) == 32
+    report = json.loads(Path("out/report.json").read_text())
+    assert 0 < report["frames"] < 32
+
+
+def test_images_without_truth_get_masks_and_kaggles_table(trained, necks, run):
+    checkpoint, _ = trained
+    Path("test").mkdir()
+    for k, image in enumerate(sorted(p for p in necks.glob("*.tif") if "mask" not in p.name)[:11]):
+        Path(f"test/{k + 1}.tif").write_bytes(image.read_bytes())
+    status, _, err = run(infer, f"checkpoint={checkpoint}", "input=test", "output=out", *TINY)
+    assert status == 0, err
+    lines = Path("out/submission.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["img", *map(str, range(1, 12))]
+    assert not Path("out/report.json").exists()
+
+
+def test_a_broken_file_stops_the_batch_or_is_left_out_and_said(trained, necks, run):
+    checkpoint, _ = trained
+    Path("mixed").mkdir()
+    good = necks / "1_1.tif"
+    Path("mixed/good.tif").write_bytes(good.read_bytes())
+    Path("mixed/torn.tif").write_bytes(good.read_bytes()[:5000])
+    words = [f"checkpoint={checkpoint}", "input=mixed", *TINY]
+    status, _, err = run(infer, *words, "output=stopped")
+    assert (status, "torn.tif" in err, "on_error=skip" in err) == (2, True, True)
+    assert not Path("stopped/predictions.csv").exists()
+    status, _, err = run(infer, *words, "output=skipped", "on_error=skip")
+    assert status == 2
+    assert "torn.tif" in err
+    assert Path("skipped/masks/good.png").exists()
+
+
+def test_make_phantom_writes_kaggles_layout_once(run):
+    words = [
+        "data.phantom.folder=p",
+        "data.phantom.subjects=2",
+        "data.phantom.frames_per_subject=2",
+    ]
+    assert run(make_phantom, *words)[0] == 0
+    assert Path("p/train/1_1_mask.tif").exists()
+    assert Path("p/train_masks.csv").exists()
+    status, _, err = run(make_phantom, *words)
+    assert status == 2
+    assert err.strip().startswith("error: p is there already")
+
+
+MISTAKES = {
+    "a misspelt key": (train_cls, ["cls.epoch=3"], "cls.epochs"),
+    "a misspelt key at the top": (train_cls, ["nme=x"], "name"),
+    "an unknown option": (train_cls, ["cls=resnet99"], "efficientnet_b4"),
+    "an unknown experiment": (train_cls, ["experiment=dmo"], "demo"),
+    "an unknown backbone": (train_cls, ["cls.model.backbone=efficientnet_b44"], "efficientnet_b4"),
+    "an unknown encoder": (train_seg, ["seg.model.encoder=resnet43"], "resnet34"),
+    "an unknown architecture": (train_seg, ["seg.model.architecture=Unett"], "Unet"),
+    "an unknown device": (train_cls, ["runtime.device=tpu"], "auto, cpu, cuda"),
+    "a bad threshold": (train_seg, ["rule.presence=2"], "[0, 1]"),
+    "a folder that isn't there": (train_cls, ["data.root=nowhere"], "nowhere"),
+    "a folder without frames": (train_cls, ["data.root=."], "no frame"),
+    "a checkpoint that isn't there": (infer, ["checkpoint=runs/none"], "train_cls.py"),
+    "a fold out of range": (train_cls, ["fold=7"], "fold"),
+    "an unknown split": (train_cls, ["data.split.by=hospital"], "hospital"),
+    "an unknown metric": (train_cls, ["cls.metric=dice"], "auroc"),
+    "a wrong word for init": (train_seg, ["seg.init=stage1"], "cls"),
+    "nothing to resume": (train_cls, ["resume=true"], "resume"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line_that_names_the_cure(mistake, necks, run):
+    tool, words, cure = MISTAKES[mistake]
+    base = (
+        []
+        if any(word.startswith(("data.root", "checkpoint")) for word in words)
+        else [f"data.root={necks}"]
+    )
+    given = {word.split("=")[0] for word in words}
+    tiny = [word for word in TINY if word.split("=")[0] not in given]
+    option = [w for w in tiny if not (w.startswith("cls.") and "cls=resnet99" in words)]
+    status, out, err = run(tool, *base, *option, *words)
+    said = [line for line in err.splitlines() if line.startswith("error:")]
+    assert status == 2, err
+    assert len(said) == 1, err
+    assert cure in said[0]
+    assert "Traceback" not in err
+    assert not list(Path("runs").glob("**/*.safetensors"))
+
+
+def test_a_second_run_into_the_same_folder_is_refused(trained, necks, run):
+    checkpoint, _ = trained
+    status, _, err = run(train_cls, f"data.root={necks}", f"out={checkpoint.parent}", *TINY)
+    assert status == 2
+    assert "overwrite=true" in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", ["train_cls", "train_seg", "infer", "evaluate", "make_phantom"])
+def test_help_comes_without_the_networks(tool):
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", ROOT / "tools" / f"{tool}.py", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"python tools/{tool}.py" in done.stdout
+    assert "subject_pattern" in done.stdout
+    assert " torch\n" not in done.stderr
