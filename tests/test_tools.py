@@ -188,6 +188,7 @@ MISTAKES = {
     "an unknown split": (train_cls, ["data.split.by=hospital"], "hospital"),
     "an unknown metric": (train_cls, ["cls.metric=dice"], "auroc"),
     "a wrong word for init": (train_seg, ["seg.init=stage1"], "cls"),
+    "a value that needs quotes": (train_cls, ["name=a(b"], "'name=\"a(b\"'"),
     "nothing to resume": (train_cls, ["resume=true"], "resume"),
 }
 

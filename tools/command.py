@@ -9,7 +9,7 @@ from importlib.resources.abc import Traversable
 from typing import Any, NoReturn
 
 import hydra
-from hydra.errors import HydraException, InstantiationException
+from hydra.errors import HydraException, InstantiationException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -77,6 +77,9 @@ def _check_overrides(overrides: list[str]) -> None:
 
 def _explain(error: Exception, overrides: list[str]) -> str:
     """Hydra's message in one line, with the nearest names."""
+    if isinstance(error, OverrideParseException):
+        key, _, value = error.override.partition("=")
+        return f"{error.override} can't be parsed; in quotes it can: '{key}=\"{value}\"'"
     text = " ".join(str(error).replace("\t", " ").split())
     if "Could not override" not in text:
         return text.split(" Config search path")[0]

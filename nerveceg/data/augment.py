@@ -86,7 +86,7 @@ class Gain(ImageOnlyTransform):  # type: ignore[misc]
 
 
 def compose(transforms: list[BasicTransform]) -> Compose:
-    """An albumentations pipeline whose randomness follows `set_random_seed` alone."""
+    """An albumentations pipeline whose randomness follows its own random state alone."""
     return Compose(transforms, seed=0)
 
 

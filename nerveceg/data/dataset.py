@@ -1,5 +1,6 @@
 """Frames on disk to batches at the networks' size."""
 
+import random
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -33,7 +34,9 @@ class Batch(NamedTuple):
 class Augmentation(Protocol):
     """An albumentations pipeline."""
 
-    def set_random_seed(self, seed: int) -> None:
+    def set_random_state(
+        self, random_generator: np.random.Generator, py_random: random.Random
+    ) -> None:
         """Make the next call repeatable."""
 
     def __call__(self, *, image: Grey, mask: Grey) -> Mapping[str, Any]:
@@ -77,7 +80,7 @@ class FrameDataset(Dataset[Batch]):
         epoch, place = key
         image, mask = self._images[place].numpy(), self._masks[place].numpy()
         if self._augment is not None:
-            self._augment.set_random_seed(_seed_of(self._seed, epoch, place))
+            _seed_augmentation(self._augment, _seed_of(self._seed, epoch, place))
             changed = self._augment(image=image, mask=mask)
             image, mask = changed["image"], changed["mask"]
         return Batch(
@@ -112,6 +115,12 @@ def _shared_between_workers(size: tuple[int, ...]) -> Tensor:
 
 def _as_batch(pixels: NDArray[Any]) -> Tensor:
     return torch.from_numpy(pixels)[None, None]
+
+
+def _seed_augmentation(augment: Augmentation, seed: int) -> None:
+    # Not set_random_seed: it gives each transform a generator of that same seed, and whether and
+    # how they apply would then be one draw for all of them.
+    augment.set_random_state(np.random.default_rng(seed), random.Random(seed))  # noqa: S311
 
 
 def _seed_of(seed: int, epoch: int, place: int) -> int:

@@ -60,7 +60,7 @@ class Run:
     ) -> None:
         """Make the loaders."""
         self._seed = seed
-        self._sampler = self._objective.sampler(train, seed=seed)
+        order = self._objective.sampler(train, seed=seed)
         places = self._objective.validation_places(validation)
         if not places:
             raise NerveCegError(
@@ -68,8 +68,8 @@ class Run:
                 "fold or a larger data.split.validation"
             )
         fixed = EpochSampler(places, seed=0, shuffled=False)
-        many = len(self._sampler) > batch_size
-        self._loader = self._load(train, self._sampler, batch_size, drop_last=many)
+        many = len(order) > batch_size
+        self._loader = self._load(train, order, batch_size, drop_last=many)
         self._validation = self._load(validation, fixed, batch_size, drop_last=False)
 
     def _load(
@@ -104,7 +104,8 @@ class Run:
 
     def train_epoch(self, epoch: int, epochs: int) -> float:
         """Show every frame once; returns the mean loss."""
-        self._sampler.set_epoch(epoch)
+        # Through accelerate's loader: it sets the sampler's epoch to a count of its own otherwise.
+        self._loader.set_epoch(epoch)
         self._model.train()
         losses = []
         bar = tqdm(self._loader, desc=f"epoch {epoch}/{epochs}", unit="batch", leave=False)

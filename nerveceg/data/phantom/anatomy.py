@@ -187,8 +187,8 @@ def _draw_plexus(rng: np.random.Generator) -> Plexus:
     )
     return Plexus(
         fascicles=fascicles,
-        connective_db=_between(rng, -2.5, 1.5),
-        rim_db=_between(rng, 11, 19),
+        connective_db=_between(rng, 4.5, 8.5),
+        rim_db=_between(rng, 12, 19),
         core_db=_between(rng, -20, -12),
     )
 

@@ -12,7 +12,7 @@ from nerveceg.data.phantom.grid import HEIGHT, WIDTH, Array, upsample
 # Grey values that real frames reach at 0, 5, ... 95 % of their pixels, then at 97.5 and 100 %.
 _TONE_SHARES = (*(step / 20 for step in range(20)), 0.975, 1.0)
 _TONE_GREYS = (
-    *(2, 26, 36, 44, 50, 55, 61, 66, 71, 76, 81, 88, 95, 102, 112, 123, 137, 154, 178, 226),
+    *(4, 29, 38, 44, 50, 55, 61, 66, 71, 76, 81, 88, 95, 102, 112, 123, 137, 154, 178, 226),
     *(271, 340),
 )
 _TOP_ROWS = (117, 192, 206, 184, 177, 170, 162, 150, 142, 137, 133, 131)
@@ -24,11 +24,15 @@ _NOISE_ROOM = 60
 class Screen:
     """How the scanner shows echoes: dynamic range in dB, share of the matched tone curve.
 
-    `axial_blur` is the sd in rows of the filter after log compression, `noise` the electronic
-    noise in grey levels.
+    `gain` in dB brightens all frames and `gain_jitter` (sd) each one anew; `contrast_jitter` is
+    the sd of the log of the contrast from frame to frame. `axial_blur` is the sd in rows of the
+    filter after log compression, `noise` the electronic noise in grey levels.
     """
 
     dynamic_range: float
+    gain: float = 0.0
+    gain_jitter: float = 0.9
+    contrast_jitter: float = 0.06
     matched: float = 0.8
     axial_blur: float = 1.0
     noise: float = 1.6
@@ -36,14 +40,14 @@ class Screen:
 
 def draw_screen(rng: np.random.Generator) -> Screen:
     """One subject's display settings."""
-    return Screen(dynamic_range=float(rng.uniform(38, 52)))
+    return Screen(dynamic_range=float(rng.uniform(38, 52)), gain=float(rng.normal(0, 0.5)))
 
 
 def show(amplitude: Array, screen: Screen, *, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Picture uint8 [HEIGHT, WIDTH] of an amplitude [HEIGHT, COLUMNS]."""
     decibels = np.float32(20) * np.log10(amplitude + np.float32(1e-3))
     decibels = gaussian_filter1d(decibels, screen.axial_blur, axis=0, truncate=2.5)
-    grey = _tone(upsample(decibels), screen)
+    grey = _tone(upsample(decibels), screen, rng=rng)
     row, column = rng.integers(0, _NOISE_ROOM, 2)
     grey += np.float32(screen.noise) * _noise()[row : row + HEIGHT, column : column + WIDTH]
     _light_top_rows(grey)
@@ -53,17 +57,28 @@ def show(amplitude: Array, screen: Screen, *, rng: np.random.Generator) -> NDArr
     return picture
 
 
-def _tone(decibels: Array, screen: Screen) -> Array:
+def _tone(decibels: Array, screen: Screen, *, rng: np.random.Generator) -> Array:
     """Grey levels: mostly the measured grey quantiles, and for the rest linear in decibels."""
     quantiles = np.quantile(decibels[12::7, ::13], _TONE_SHARES)
     low, high = float(quantiles[0]) - 1, float(quantiles[-1]) + 1
     levels = np.linspace(low, high, _TABLE_SIZE)
+    levels = _turned_knobs(levels, float(quantiles[10]), screen, rng)
     linear = 26 + 255 * (levels - quantiles[1]) / screen.dynamic_range
     matched = np.interp(levels, quantiles, _TONE_GREYS)
     table = (screen.matched * matched + (1 - screen.matched) * linear).astype(np.float32)
     scale = np.float32((_TABLE_SIZE - 1) / (high - low))
     places = (decibels - np.float32(low)) * scale
     return np.asarray(table.take(places.astype(np.intp), mode="clip"))
+
+
+def _turned_knobs(
+    levels: NDArray[np.float64], middle: float, screen: Screen, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Decibel levels after this frame's gain and contrast, as a sonographer sets them."""
+    gain, contrast = rng.standard_normal(2).tolist()
+    stretch = np.exp(screen.contrast_jitter * contrast)
+    shift = screen.gain + screen.gain_jitter * gain
+    return np.asarray(middle + stretch * (levels - middle) + shift)
 
 
 @cache
@@ -77,7 +92,8 @@ def _light_top_rows(grey: Array) -> None:
     top = grey[: len(_TOP_ROWS)]
     line = np.array(_TOP_ROWS, np.float32)[:, None]
     line = line + np.float32(0.45) * (top - top.mean(axis=1, keepdims=True))
-    weight = np.exp(-np.arange(len(top), dtype=np.float32) / 5)[:, None]
+    below = np.maximum(np.arange(len(top), dtype=np.float32) - 5, 0)
+    weight = np.exp(-below / 3)[:, None]
     top[:] = (1 - weight) * top + weight * line
 
 

@@ -39,8 +39,8 @@ class Beam:
 def draw_beam(rng: np.random.Generator) -> Beam:
     """One subject's beam, within the settings that a scanner of this kind shows."""
     return Beam(
-        axial=float(rng.uniform(1.15, 1.45)),
-        lateral=float(rng.uniform(1.05, 1.45)),
+        axial=float(rng.uniform(1.2, 1.5)),
+        lateral=float(rng.uniform(1.15, 1.55)),
         looks=4,
         attenuation=float(rng.uniform(-0.004, 0.004)),
     )
@@ -77,7 +77,10 @@ class Scatterers:
 
 
 def echo_amplitude(scene: Scene, scatterers: Array, beam: Beam, *, gain: float) -> Array:
-    """Envelope [HEIGHT, COLUMNS] of a scene: mean over looks, with the coherent part added."""
+    """Envelope [HEIGHT, COLUMNS] of a scene: mean over looks, with the coherent part added.
+
+    `gain` is the pose's: it tilts the brightness across the frame.
+    """
     drift = np.float32(beam.drift * gain / WIDTH) * (LATERAL - WIDTH / 2)
     received = np.exp(_PER_DECIBEL * (scene.gain + depth_gain(beam) + drift))
     mirrored = np.expm1(_PER_DECIBEL * np.maximum(scene.specular, 0)) * received
@@ -93,7 +96,7 @@ def depth_gain(beam: Beam) -> Array:
     """Gain along depth, dB [HEIGHT, 1]: the focal zone, and attenuation left uncorrected below."""
     below = DEPTH - np.float32(beam.focus)
     zone = np.float32(beam.focal_gain) * bump(below / np.float32(beam.focal_depth))
-    return zone - np.float32(beam.attenuation) * np.maximum(below, 0)
+    return np.asarray(zone - np.float32(beam.attenuation) * np.maximum(below, 0))
 
 
 def compound(scatterers: Array, amplitude: Array, beam: Beam) -> Array:
@@ -119,7 +122,7 @@ def smooth(field: Array, *, axial: float, lateral: float, unit: str = "sum") -> 
 
 def _padded(amplitude: Array) -> Array:
     margins = ((AXIAL_REACH, AXIAL_REACH), (LATERAL_REACH, LATERAL_REACH))
-    return np.pad(amplitude, margins, mode="edge")
+    return np.asarray(np.pad(amplitude, margins, mode="edge"))
 
 
 @lru_cache(maxsize=64)
@@ -146,4 +149,5 @@ def _weighted_sum(field: Array, kernel: Array, *, axis: int) -> Array:
         np.add(before, after, out=pair)
         np.multiply(pair, kernel[offset], out=pair)
         np.add(total, pair, out=total)
-    return total if axis == -2 else total.swapaxes(-1, -2)
+    summed: Array = total if axis == -2 else total.swapaxes(-1, -2)
+    return summed

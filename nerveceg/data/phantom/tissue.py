@@ -102,6 +102,6 @@ def _add_bone(scene: Scene, bone: Bone, view: View) -> None:
     curve = np.float32(0.096 / bone.width) * (lateral * lateral)
     depth = view.depth[top:] - np.float32(bone.row) - curve
     reach = lateral / np.float32(bone.width / 2)
-    extent = bump(reach * reach)
-    np.maximum(specular, 16 * (extent * bump(depth / 3)), out=specular)
-    gain -= 9 * (extent * sigmoid((depth - 6) / 4))
+    extent: Array = bump(reach * reach)
+    np.maximum(specular, np.float32(16) * extent * bump(depth / np.float32(3)), out=specular)
+    gain -= np.float32(9) * extent * sigmoid((depth - np.float32(6)) / np.float32(4))

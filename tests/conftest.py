@@ -1,0 +1,101 @@
+"""Frames on disk and networks of some thousand weights, made once a session."""
+
+import os
+
+# Before anything imports them: neither may ask the network.
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+
+from nerveceg.calibration import Calibration
+from nerveceg.data.frames import Frame, find_frames
+from nerveceg.data.geometry import Geometry
+from nerveceg.data.images import read_image
+from nerveceg.data.phantom import write_phantom
+from nerveceg.data.presence import is_present
+from nerveceg.decision import Rule
+from nerveceg.models.classifier import Classifier
+from nerveceg.models.segmenter import Segmenter
+from nerveceg.pipeline import Pipeline
+
+settings.register_profile("project", deadline=None, max_examples=50, derandomize=True)
+settings.load_profile("project")
+
+
+@pytest.fixture(scope="session")
+def frame_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten phantom subjects of three frames each, in Kaggle's layout; never write there."""
+    folder = tmp_path_factory.mktemp("data") / "phantom"
+    write_phantom(folder, subjects=10, frames_per_subject=3, progress=False)
+    return folder / "train"
+
+
+@pytest.fixture(scope="session")
+def frames(frame_folder: Path) -> list[Frame]:
+    """The thirty frames, with their truth, in natural order."""
+    return find_frames(frame_folder)
+
+
+@pytest.fixture(scope="session")
+def mixed_frames(frames: list[Frame]) -> list[Frame]:
+    """Four frames with the nerve and four without."""
+    nerve = [frame for frame in frames if is_present(frame)]
+    none = [frame for frame in frames if not is_present(frame)]
+    assert min(len(nerve), len(none)) >= 4, "the phantom lacks a class"
+    return nerve[:4] + none[:4]
+
+
+@pytest.fixture(scope="session")
+def geometry() -> Geometry:
+    """A size at which the tiny networks are fast."""
+    return Geometry(size=(64, 96))
+
+
+@pytest.fixture(scope="session")
+def make_classifier() -> Callable[[int], Classifier]:
+    """A tiny classifier from a seed; with dropout, so that randomness counts."""
+
+    def make(seed: int) -> Classifier:
+        torch.manual_seed(seed)
+        return Classifier("test_efficientnet", dropout=0.2, drop_path=0.1)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_segmenter() -> Callable[[int], Segmenter]:
+    """A tiny segmenter from a seed."""
+
+    def make(seed: int) -> Segmenter:
+        torch.manual_seed(seed)
+        return Segmenter(
+            "Unet", encoder="tu-test_efficientnet", decoder_channels=[32, 16, 16, 8, 8]
+        )
+
+    return make
+
+
+@pytest.fixture
+def pipeline(
+    make_classifier: Callable[[int], Classifier],
+    make_segmenter: Callable[[int], Segmenter],
+    geometry: Geometry,
+    frames: list[Frame],
+) -> Pipeline:
+    """Untrained networks; half of the frames pass the gate, and a fifth of a frame is mask."""
+    made = Pipeline(
+        make_classifier(0), make_segmenter(0), geometry=geometry, rule=Rule(presence=0.0)
+    )
+    network_input = made.network_input([read_image(frame.image) for frame in frames])
+    with torch.inference_mode():
+        middle = made.classifier(network_input).median().item()
+    made.calibration = Calibration(slope=500.0, intercept=-500.0 * middle)
+    level = made.probability(network_input).flatten()[::7].quantile(0.8).item()
+    made.rule = Rule(presence=0.5, mask=level, area=20)
+    return made

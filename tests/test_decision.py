@@ -1,0 +1,100 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nerveceg.decision import Rule, decide, draw, passes
+from nerveceg.errors import NerveCegError
+from nerveceg.postprocess import apply_steps
+
+PLAIN = {"postprocess": ()}
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"presence": 1.2}, "rule.presence=1.2"),
+        ({"presence": -0.1}, "rule.presence=-0.1"),
+        ({"presence": float("nan")}, "rule.presence=nan"),
+        ({"mask": 0}, "rule.mask=0"),
+        ({"mask": 1.5}, "rule.mask=1.5"),
+        ({"area": -1}, "rule.area=-1"),
+        ({"postprocess": ("blur",)}, "'blur'"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_named_in_one_line(values, named):
+    with pytest.raises(NerveCegError) as caught:
+        Rule(**values)
+    assert named in str(caught.value)
+    assert "wanted" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.1, 0.5, 0.56, 0.7])
+def test_presence_must_be_above_its_threshold(threshold):
+    at = torch.tensor(threshold, dtype=torch.float32)
+    above = torch.nextafter(at, torch.tensor(1.0))
+    verdict = passes(torch.stack([at, above]), Rule(presence=threshold))
+    assert verdict.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.3, 0.5, 0.7, 1.0])
+def test_a_pixel_at_the_mask_threshold_belongs_to_the_mask(threshold):
+    at = torch.tensor(threshold, dtype=torch.float32)
+    below = torch.nextafter(at, torch.tensor(0.0))
+    drawn = draw(torch.stack([at, below]).view(1, 1, 1, 2), Rule(mask=threshold, **PLAIN))
+    assert drawn.flatten().tolist() == [True, False]
+
+
+def test_a_mask_of_the_least_area_stays_and_one_of_a_pixel_less_goes():
+    probability = torch.zeros(2, 1, 10, 10)
+    probability[0, 0, 2:5, 2:6] = 1
+    probability[1, 0, 2:5, 2:6] = 1
+    probability[1, 0, 2, 2] = 0
+    areas = draw(probability, Rule(area=12, **PLAIN)).flatten(1).sum(1)
+    assert areas.tolist() == [12, 0]
+
+
+def test_the_area_is_that_of_the_mask_after_its_steps():
+    probability = torch.zeros(1, 1, 10, 10)
+    probability[0, 0, 0:3, 0:3] = 1
+    probability[0, 0, 6:8, 6:8] = 1
+    assert draw(probability, Rule(area=10, **PLAIN)).sum() == 13
+    assert draw(probability, Rule(area=10, postprocess=("largest_component",))).sum() == 0
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0, 1), st.floats(0.05, 1), st.integers(0, 40))
+def test_the_decision_is_gate_and_threshold_and_steps_and_area(seed, presence, level, area):
+    random = torch.Generator().manual_seed(seed)
+    rule = Rule(presence=presence, mask=level, area=area)
+    said = torch.rand(5, generator=random)
+    probability = torch.rand(5, 1, 7, 9, generator=random) ** 0.5
+    masks = decide(said, probability, rule)
+    assert masks.shape == probability.shape
+    assert masks.dtype == torch.bool
+    assert torch.equal(masks, passes(said, rule)[:, None, None, None] & draw(probability, rule))
+    for one, pixels, mask in zip(said.numpy(), probability.numpy(), masks.numpy(), strict=True):
+        wanted = apply_steps(pixels[0] >= np.float32(level), rule.postprocess)
+        kept = one > np.float32(presence) and wanted.sum() >= area
+        assert np.array_equal(mask[0], wanted if kept else np.zeros_like(wanted))
+
+
+def test_a_closed_gate_leaves_every_frame_empty_and_the_probabilities_alone():
+    probability = torch.ones(3, 1, 5, 5)
+    assert not decide(torch.tensor([0.2, 0.5, 0.56]), probability, Rule()).any()
+    assert (probability == 1).all()
+
+
+@given(st.lists(st.floats(0, 1, width=32), min_size=2, max_size=8), st.floats(0, 1))
+def test_who_is_likelier_present_passes_first(presences, threshold):
+    verdict = passes(torch.tensor(sorted(presences)), Rule(presence=threshold)).tolist()
+    assert verdict == sorted(verdict)
+
+
+def test_a_rule_comes_back_from_json_equal():
+    rule = Rule(presence=0.61, mask=0.4, area=900, postprocess=["fill_holes"])
+    assert Rule.from_dict(json.loads(json.dumps(rule.to_dict()))) == rule
+    assert rule.postprocess == ("fill_holes",)
