@@ -77,12 +77,11 @@ def datasets(
 
 def announce(config: DictConfig, stage: str, arguments: dict[str, Any], *, split: "Split") -> None:
     """Say what runs on which data and device, and how long an epoch will take."""
-    from nerveceg.training.estimate import in_words, seconds_an_update
+    from nerveceg.training.estimate import in_words, seconds_a_frame
 
     runtime, size = build(config.runtime), tuple(config.data.geometry.size)
-    model, objective, count = (arguments[key] for key in ("model", "objective", "batch_size"))
-    update = seconds_an_update(model, objective, size=size, batch_size=count, runtime=runtime)
-    seconds = update * len(split.train) / count
+    model, objective = arguments["model"], arguments["objective"]
+    seconds = seconds_a_frame(model, objective, size=size, runtime=runtime) * len(split.train)
     named = arguments["model"].config
     logger.info(
         "stage %s: %s at %d x %d on %d frames of %s; %s; an epoch takes %s or less",

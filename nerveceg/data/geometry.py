@@ -27,7 +27,7 @@ class Geometry:
         for name, value in (("size", self.size), ("crop", self.crop)):
             if value is not None and (len(value) != 2 or min(value) < 1):
                 raise NerveCegError(
-                    f"data.{name}={value} is no frame size: [height, width] is wanted"
+                    f"data.geometry.{name}={value} is no frame size: [height, width] is wanted"
                 )
         object.__setattr__(self, "size", tuple(self.size))
         object.__setattr__(self, "crop", None if self.crop is None else tuple(self.crop))

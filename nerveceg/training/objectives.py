@@ -132,9 +132,13 @@ class MaskObjective:
         return torch.stack([pixels.flatten(1).sum(1) for pixels in pairs], dim=1).float()
 
     def scores(self, judged: Tensor) -> Scores:
-        """Mean over frames of Dice at the networks' size."""
+        """Mean over frames of Dice at the networks' size; both empty is 1.
+
+        The truth is empty where a crop or a resize lost a small nerve.
+        """
         hits, area, truth = judged.double().unbind(dim=1)
-        return {"dice": (2 * hits / (area + truth)).mean().item()}
+        total = area + truth
+        return {"dice": torch.where(total == 0, 1.0, 2 * hits / total).mean().item()}
 
     def _hard_negatives(self, dataset: FrameDataset) -> list[int]:
         negatives = np.flatnonzero(dataset.present.numpy() == 0)

@@ -122,10 +122,7 @@ class Run:
         image = batch.image.to(memory_format=self._runtime.memory_format)
         loss = self._objective.loss(self._model(image), batch)
         if not loss.isfinite():
-            raise NerveCegError(
-                f"the loss is {loss.item()} in epoch {epoch}: a smaller optimizer.lr or "
-                "runtime.precision=float32 is the usual cure"
-            )
+            raise _diverged(f"the loss is {loss.item()}", epoch)
         self._accelerator.backward(loss)
         if self._accelerator.sync_gradients and self._clip is not None:
             self._accelerator.clip_grad_norm_(self._model.parameters(), self._clip)
@@ -145,6 +142,8 @@ class Run:
             image = batch.image.to(memory_format=self._runtime.memory_format)
             with self._accelerator.autocast():
                 output = self.averaged(image)
+            if not output.isfinite().all():
+                raise _diverged("the network's output on validation frames is not finite", epoch)
             judged.append(self._objective.judge(output, batch).cpu())
             if number == 0:
                 log.images(epoch, batch, output)
@@ -187,3 +186,10 @@ class Run:
         self._schedule.load_state_dict(state["schedule"])
         self._updates = state["updates"]
         return Fitted(*state["best"]), state["epoch"]
+
+
+def _diverged(finding: str, epoch: int) -> NerveCegError:
+    return NerveCegError(
+        f"{finding} in epoch {epoch}: a smaller optimizer.lr or runtime.precision=float32 is the "
+        "usual cure"
+    )

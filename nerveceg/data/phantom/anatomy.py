@@ -106,8 +106,8 @@ def draw_anatomy(rng: np.random.Generator, location: Location) -> Anatomy:
         muscle_depth=muscle_depth,
         deep_depth=deep_depth,
         superficial_db=float(rng.normal(-5.0, 1.2)),
-        scalene_db=float(rng.normal(-10.0, 1.2)),
-        deep_db=float(rng.normal(-10.5, 1.5)),
+        scalene_db=float(rng.normal(-10.6, 1.2)),
+        deep_db=float(rng.normal(-10.3, 1.5)),
         streaks_db=_between(rng, 11, 15),
         fasciae=_draw_fasciae(rng, fat_depth, muscle_depth, deep_depth),
         plexus=_draw_plexus(rng),
@@ -188,7 +188,7 @@ def _draw_plexus(rng: np.random.Generator) -> Plexus:
     return Plexus(
         fascicles=fascicles,
         connective_db=_between(rng, 4.5, 8.5),
-        rim_db=_between(rng, 12, 19),
+        rim_db=_between(rng, 9, 14),
         core_db=_between(rng, -20, -12),
     )
 

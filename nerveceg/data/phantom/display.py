@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from nerveceg.data.phantom.grid import HEIGHT, WIDTH, Array, upsample
+from nerveceg.data.phantom.sweep import Knobs
 
 # Grey values that real frames reach at 0, 5, ... 95 % of their pixels, then at 97.5 and 100 %.
 _TONE_SHARES = (*(step / 20 for step in range(20)), 0.975, 1.0)
@@ -24,15 +25,15 @@ _NOISE_ROOM = 60
 class Screen:
     """How the scanner shows echoes: dynamic range in dB, share of the matched tone curve.
 
-    `gain` in dB brightens all frames and `gain_jitter` (sd) each one anew; `contrast_jitter` is
-    the sd of the log of the contrast from frame to frame. `axial_blur` is the sd in rows of the
+    `gain` (dB) brightens all frames; `gain_knob` (dB) and `contrast_knob` (log) are what a unit
+    of a pose's knobs changes. `axial_blur` is the sd in rows of the
     filter after log compression, `noise` the electronic noise in grey levels.
     """
 
     dynamic_range: float
     gain: float = 0.0
-    gain_jitter: float = 0.9
-    contrast_jitter: float = 0.06
+    gain_knob: float = 0.9
+    contrast_knob: float = 0.08
     matched: float = 0.8
     axial_blur: float = 1.0
     noise: float = 1.6
@@ -43,11 +44,13 @@ def draw_screen(rng: np.random.Generator) -> Screen:
     return Screen(dynamic_range=float(rng.uniform(38, 52)), gain=float(rng.normal(0, 0.5)))
 
 
-def show(amplitude: Array, screen: Screen, *, rng: np.random.Generator) -> NDArray[np.uint8]:
+def show(
+    amplitude: Array, screen: Screen, *, knobs: Knobs, rng: np.random.Generator
+) -> NDArray[np.uint8]:
     """Picture uint8 [HEIGHT, WIDTH] of an amplitude [HEIGHT, COLUMNS]."""
     decibels = np.float32(20) * np.log10(amplitude + np.float32(1e-3))
     decibels = gaussian_filter1d(decibels, screen.axial_blur, axis=0, truncate=2.5)
-    grey = _tone(upsample(decibels), screen, rng=rng)
+    grey = _tone(upsample(decibels), screen, knobs)
     row, column = rng.integers(0, _NOISE_ROOM, 2)
     grey += np.float32(screen.noise) * _noise()[row : row + HEIGHT, column : column + WIDTH]
     _light_top_rows(grey)
@@ -57,12 +60,12 @@ def show(amplitude: Array, screen: Screen, *, rng: np.random.Generator) -> NDArr
     return picture
 
 
-def _tone(decibels: Array, screen: Screen, *, rng: np.random.Generator) -> Array:
+def _tone(decibels: Array, screen: Screen, knobs: Knobs) -> Array:
     """Grey levels: mostly the measured grey quantiles, and for the rest linear in decibels."""
     quantiles = np.quantile(decibels[12::7, ::13], _TONE_SHARES)
     low, high = float(quantiles[0]) - 1, float(quantiles[-1]) + 1
     levels = np.linspace(low, high, _TABLE_SIZE)
-    levels = _turned_knobs(levels, float(quantiles[10]), screen, rng)
+    levels = _turned(levels, float(quantiles[10]), screen, knobs)
     linear = 26 + 255 * (levels - quantiles[1]) / screen.dynamic_range
     matched = np.interp(levels, quantiles, _TONE_GREYS)
     table = (screen.matched * matched + (1 - screen.matched) * linear).astype(np.float32)
@@ -71,13 +74,12 @@ def _tone(decibels: Array, screen: Screen, *, rng: np.random.Generator) -> Array
     return np.asarray(table.take(places.astype(np.intp), mode="clip"))
 
 
-def _turned_knobs(
-    levels: NDArray[np.float64], middle: float, screen: Screen, rng: np.random.Generator
+def _turned(
+    levels: NDArray[np.float64], middle: float, screen: Screen, knobs: Knobs
 ) -> NDArray[np.float64]:
-    """Decibel levels after this frame's gain and contrast, as a sonographer sets them."""
-    gain, contrast = rng.standard_normal(2).tolist()
-    stretch = np.exp(screen.contrast_jitter * contrast)
-    shift = screen.gain + screen.gain_jitter * gain
+    """Decibel levels after the frame's gain and its contrast about the `middle` level."""
+    stretch = np.exp(screen.contrast_knob * knobs.contrast)
+    shift = screen.gain + screen.gain_knob * knobs.gain
     return np.asarray(middle + stretch * (levels - middle) + shift)
 
 

@@ -7,6 +7,7 @@ from math import log
 import numpy as np
 
 from nerveceg.data.phantom.grid import COLUMNS, DEPTH, HEIGHT, LATERAL, WIDTH, Array, bump
+from nerveceg.data.phantom.sweep import Knobs
 from nerveceg.data.phantom.tissue import Scene
 
 SCATTERER_MEMORY = 0.9
@@ -21,7 +22,8 @@ class Beam:
 
     `attenuation` is what the depth gain leaves uncorrected, in dB a pixel below row `focus`, and
     `focal_gain` the gain there in dB, which falls off around it with an sd of `focal_depth` rows;
-    `drift` tilts the gain across the frame, in dB from edge to edge a unit of the pose's gain.
+    `drift` (dB from edge to edge) and `slider` (dB) are what a unit of the knobs' drift and of a
+    depth slider does.
     """
 
     axial: float
@@ -32,6 +34,7 @@ class Beam:
     focal_gain: float = 3.5
     focal_depth: float = 55.0
     drift: float = 1.5
+    slider: float = 1.5
     mirrored_scatter: float = 0.8
     mirrored_coherent: float = 0.4
 
@@ -39,9 +42,9 @@ class Beam:
 def draw_beam(rng: np.random.Generator) -> Beam:
     """One subject's beam, within the settings that a scanner of this kind shows."""
     return Beam(
-        axial=float(rng.uniform(1.2, 1.5)),
-        lateral=float(rng.uniform(1.15, 1.55)),
-        looks=4,
+        axial=float(rng.uniform(1.25, 1.6)),
+        lateral=float(rng.uniform(1.2, 1.6)),
+        looks=3,
         attenuation=float(rng.uniform(-0.004, 0.004)),
     )
 
@@ -76,18 +79,17 @@ class Scatterers:
         return field.reshape(shape)
 
 
-def echo_amplitude(scene: Scene, scatterers: Array, beam: Beam, *, gain: float) -> Array:
-    """Envelope [HEIGHT, COLUMNS] of a scene: mean over looks, with the coherent part added.
-
-    `gain` is the pose's: it tilts the brightness across the frame.
-    """
-    drift = np.float32(beam.drift * gain / WIDTH) * (LATERAL - WIDTH / 2)
-    received = np.exp(_PER_DECIBEL * (scene.gain + depth_gain(beam) + drift))
+def echo_amplitude(scene: Scene, scatterers: Array, beam: Beam, *, knobs: Knobs) -> Array:
+    """Envelope [HEIGHT, COLUMNS] of a scene: mean over looks, with the coherent part added."""
+    drift = np.float32(beam.drift * knobs.drift / WIDTH) * (LATERAL - WIDTH / 2)
+    gain_db = depth_gain(beam) + _sliders(beam, knobs) + drift
+    received = np.exp(_PER_DECIBEL * (scene.gain + gain_db))
     mirrored = np.expm1(_PER_DECIBEL * np.maximum(scene.specular, 0)) * received
     scattered = np.exp(_PER_DECIBEL * scene.diffuse) * received
     scattered += np.float32(beam.mirrored_scatter) * mirrored
     envelope = compound(scatterers, scattered, beam)
-    coherent = smooth(_padded(mirrored), axial=1.0, lateral=1.0)
+    glint = _kernel(1.0, AXIAL_REACH, unit="sum"), _kernel(1.0, LATERAL_REACH, unit="sum")
+    coherent = _smooth(_padded(mirrored), *glint)
     coherent *= np.float32(beam.mirrored_coherent)
     return np.asarray(np.sqrt(envelope * envelope + coherent * coherent))
 
@@ -99,6 +101,13 @@ def depth_gain(beam: Beam) -> Array:
     return np.asarray(zone - np.float32(beam.attenuation) * np.maximum(below, 0))
 
 
+def _sliders(beam: Beam, knobs: Knobs) -> Array:
+    """What the depth gain's sliders add, dB [HEIGHT, 1]."""
+    places = ((50, knobs.shallow), (150, knobs.middle), (270, knobs.deep))
+    zones = [np.float32(knob) * bump((DEPTH - row) / np.float32(55)) for row, knob in places]
+    return np.asarray(np.float32(beam.slider) * (zones[0] + zones[1] + zones[2]))
+
+
 def compound(scatterers: Array, amplitude: Array, beam: Beam) -> Array:
     """Mean over looks of the envelope of scatterers weighted by `amplitude` [HEIGHT, COLUMNS].
 
@@ -106,18 +115,31 @@ def compound(scatterers: Array, amplitude: Array, beam: Beam) -> Array:
     """
     weights = _padded(amplitude)
     total = np.zeros((HEIGHT, COLUMNS), np.float32)
-    for look in scatterers:
-        field = smooth(look * weights, axial=beam.axial, lateral=beam.lateral, unit="power")
-        field *= field
-        total += np.sqrt(field[0] + field[1])
+    for real, imaginary in scatterers:
+        power = _heard(real * weights, beam) ** 2
+        power += _heard(imaginary * weights, beam) ** 2
+        total += np.sqrt(power)
     total /= np.float32(len(scatterers))
     return total
 
 
-def smooth(field: Array, *, axial: float, lateral: float, unit: str = "sum") -> Array:
-    """Separable Gaussian over the last two axes, valid part only: both margins fall away."""
-    along = _weighted_sum(field, _kernel(axial, AXIAL_REACH, unit), axis=-2)
-    return _weighted_sum(along, _kernel(lateral, LATERAL_REACH, unit), axis=-1)
+def _heard(field: Array, beam: Beam) -> Array:
+    axial = _kernel(beam.axial, AXIAL_REACH, unit="power")
+    return _smooth(field, axial, _kernel(beam.lateral, LATERAL_REACH, unit="power"))
+
+
+def _smooth(field: Array, axial: Array, lateral: Array) -> Array:
+    """Separable filter of a padded field by two half kernels: [HEIGHT, COLUMNS], margins gone.
+
+    Both passes run over the flat array, four times faster than over its rows; what wraps from
+    one row into the next lands in the lateral margin, which is cut off.
+    """
+    width = field.shape[1]
+    flat = _weighted_sum(field.ravel(), axial, stride=width)
+    smooth = np.empty((HEIGHT, width), np.float32)
+    within = _weighted_sum(flat, lateral, stride=1)
+    smooth.ravel()[: within.size] = within
+    return smooth[:, :COLUMNS]
 
 
 def _padded(amplitude: Array) -> Array:
@@ -137,17 +159,15 @@ def _kernel(sd: float, reach: int, unit: str) -> Array:
     return kernel
 
 
-def _weighted_sum(field: Array, kernel: Array, *, axis: int) -> Array:
-    reach = len(kernel) - 1
-    lines = field if axis == -2 else field.swapaxes(-1, -2)
-    length = lines.shape[-2] - 2 * reach
-    total = lines[..., reach : reach + length, :] * kernel[0]
+def _weighted_sum(values: Array, kernel: Array, *, stride: int) -> Array:
+    """Weighted sum of each value and its neighbours `stride` apart, where all of them exist."""
+    reach = (len(kernel) - 1) * stride
+    length = values.size - 2 * reach
+    total: Array = values[reach : reach + length] * kernel[0]
     pair = np.empty_like(total)
-    for offset in range(1, reach + 1):
-        before = lines[..., reach - offset : reach - offset + length, :]
-        after = lines[..., reach + offset : reach + offset + length, :]
-        np.add(before, after, out=pair)
-        np.multiply(pair, kernel[offset], out=pair)
+    for offset, weight in enumerate(kernel[1:], start=1):
+        before, after = reach - offset * stride, reach + offset * stride
+        np.add(values[before : before + length], values[after : after + length], out=pair)
+        np.multiply(pair, weight, out=pair)
         np.add(total, pair, out=total)
-    summed: Array = total if axis == -2 else total.swapaxes(-1, -2)
-    return summed
+    return total

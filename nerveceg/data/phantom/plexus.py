@@ -42,7 +42,8 @@ def draw_plexus(
     bright = plexus.connective_db + 5 * np.clip(layers, -2, 2) - 0.35 * (diffuse + 8)
     diffuse += visible * (inside * bright * np.maximum(1 + core / 10, 0) + core)
     specular = scene.specular[part]
-    specular *= 1 - np.float32(0.5) * visible * inside
+    # Septa give way to the plexus: else its rims would show in the frame's overall contrast.
+    specular *= 1 - np.float32(0.95) * visible * inside
     lit = visible * rim * np.clip(1 + np.float32(0.5) * layers, 0.2, 2)
     np.maximum(specular, lit, out=specular)
 

@@ -134,8 +134,8 @@ class Subject:
         view = look_up(self.textures, shot.pose)
         scene = draw_tissue(self.anatomy, view)
         draw_plexus(scene, self.anatomy.plexus, shot.pose, textures=self.textures, view=view)
-        amplitude = echo_amplitude(scene, scatterers.field, beam, gain=shot.pose.gain)
-        return show(amplitude, screen, rng=self._random("screen", shot.img))
+        amplitude = echo_amplitude(scene, scatterers.field, beam, knobs=shot.pose.knobs)
+        return show(amplitude, screen, knobs=shot.pose.knobs, rng=self._random("screen", shot.img))
 
     def _numbers(self) -> list[int]:
         numbers = np.arange(1, self.protocol.frames + 1)

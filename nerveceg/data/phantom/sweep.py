@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 from math import cos, erf, exp, hypot, log, pi, sin, sqrt
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,20 @@ class Spread:
     tissue_lateral: float = 28.0
     tissue_lift: float = 9.0
     out_of_plane: float = 12.0
-    gain: float = 1.0
+
+
+class Knobs(NamedTuple):
+    """How the sonographer's settings and pressure drift over a sweep: standard normals.
+
+    Overall gain, contrast, gain from left to right, and the depth gain's three sliders.
+    """
+
+    gain: float
+    contrast: float
+    drift: float
+    shallow: float
+    middle: float
+    deep: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +63,7 @@ class Pose:
     """One moment of a sweep: the plexus as an ellipse, and how the tissue lies under the probe.
 
     Rows, columns, half-axes and shifts are in pixels; tilt in radians from the row axis towards
-    the columns; `logit` is the log odds of visibility; `gain` is a standard normal.
+    the columns; `logit` is the log odds of visibility.
     """
 
     step: int
@@ -63,7 +77,7 @@ class Pose:
     axial_shift: float
     slope: float
     out_of_plane: float
-    gain: float
+    knobs: Knobs
 
     @property
     def visibility(self) -> float:
@@ -117,7 +131,7 @@ def _border_table() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _wander(rng: np.random.Generator, steps: int) -> NDArray[np.float64]:
-    noise = rng.standard_normal((steps, 9))
+    noise = rng.standard_normal((steps, 14))
     noise[1:] *= sqrt(1 - POSE_MEMORY**2)
     for step in range(1, steps):
         noise[step] += POSE_MEMORY * noise[step - 1]
@@ -132,7 +146,7 @@ def _sweep(rng: np.random.Generator, steps: int, *, passes: int) -> NDArray[np.f
 
 
 def _pose(step: int, latent: list[float], logit: float, location: Location, spread: Spread) -> Pose:
-    lateral, axial, turn, long, short, lift, plane, gain, own_row = latent
+    lateral, axial, turn, long, short, lift, plane, own_row, *knobs = latent
     major = exp(location.log_major + spread.log_major * long)
     minor = min(exp(location.log_minor + spread.log_minor * short), 0.9 * major)
     tilt = location.tilt + spread.tilt * turn
@@ -151,5 +165,5 @@ def _pose(step: int, latent: list[float], logit: float, location: Location, spre
         axial_shift=spread.tissue_lift * lift + 0.5 * rise,
         slope=0.05 * turn,
         out_of_plane=spread.out_of_plane * plane,
-        gain=gain,
+        knobs=Knobs(*knobs),
     )

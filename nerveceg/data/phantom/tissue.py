@@ -25,9 +25,9 @@ def draw_tissue(anatomy: Anatomy, view: View) -> Scene:
         specular=_streaks(anatomy, view),
         gain=np.zeros((HEIGHT, COLUMNS), np.float32),
     )
+    breaks = view.breaks, np.roll(view.breaks, COLUMNS // 2, axis=1)
     for place, fascia in enumerate(anatomy.fasciae):
-        breaks = view.breaks if place % 2 else np.roll(view.breaks, COLUMNS // 2, axis=1)
-        _add_fascia(scene, fascia, view, breaks)
+        _add_fascia(scene, fascia, view, breaks[place % 2])
     for spot in anatomy.spots:
         _add_spot(scene, spot, view)
     for vessel in anatomy.vessels:

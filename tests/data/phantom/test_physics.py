@@ -8,10 +8,12 @@ import pytest
 from nerveceg.data.phantom.anatomy import Bone
 from nerveceg.data.phantom.grid import COLUMNS, HEIGHT, LATERAL, WIDTH
 from nerveceg.data.phantom.physics import Beam, Scatterers, compound, echo_amplitude
+from nerveceg.data.phantom.sweep import Knobs
 from nerveceg.data.phantom.texture import View
 from nerveceg.data.phantom.tissue import Scene, _add_bone
 
 BEAM = Beam(axial=1.4, lateral=1.3, looks=1, attenuation=0.0, focal_gain=0.0)
+STILL = Knobs(*[0.0] * 6)
 
 
 def scatterers(looks, seed=0):
@@ -55,7 +57,7 @@ def test_intensity_correlates_along_depth_as_the_beam_is_wide():
 def test_echoes_fade_along_depth_by_the_set_attenuation():
     beam = dataclasses.replace(BEAM, looks=4, attenuation=0.05, focus=0.0)
     decibels = 20 * np.log10(
-        echo_amplitude(empty_scene(), scatterers(4).field, beam, gain=0.0).mean(axis=1)
+        echo_amplitude(empty_scene(), scatterers(4).field, beam, knobs=STILL).mean(axis=1)
     )
     slope = np.polyfit(np.arange(HEIGHT), decibels, 1)[0]
     assert slope == pytest.approx(-0.05, abs=0.002)
@@ -66,7 +68,7 @@ def test_bone_throws_a_shadow_of_nine_decibels():
     depth = flat + np.arange(HEIGHT, dtype=np.float32)[:, None]
     view = View(depth, flat + LATERAL, fibres=flat, layers=flat, blotches=flat, breaks=flat)
     _add_bone(scene, Bone(row=200.0, column=WIDTH / 2, width=120.0), view)
-    amplitude = echo_amplitude(scene, scatterers(4).field, BEAM, gain=0.0)
+    amplitude = echo_amplitude(scene, scatterers(4).field, BEAM, knobs=STILL)
     under, beside = amplitude[300:, COLUMNS // 2 - 4 : COLUMNS // 2 + 4], amplitude[300:, :20]
     assert 20 * np.log10(under.mean() / beside.mean()) == pytest.approx(-9, abs=0.7)
 
@@ -74,7 +76,7 @@ def test_bone_throws_a_shadow_of_nine_decibels():
 def test_a_dark_disc_stands_out_by_its_echo_level():
     scene = empty_scene()
     scene.diffuse[150:250, 50:90] = -12
-    amplitude = echo_amplitude(scene, scatterers(4).field, BEAM, gain=0.0)
+    amplitude = echo_amplitude(scene, scatterers(4).field, BEAM, knobs=STILL)
     contrast = 20 * np.log10(amplitude[160:240, 55:85].mean() / amplitude[160:240, 5:40].mean())
     assert contrast == pytest.approx(-12, abs=0.7)
 
