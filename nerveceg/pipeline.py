@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nerveceg.calibration import Calibration
-from nerveceg.checkpoint import STAGES, Description, read_description, write_description
+from nerveceg.checkpoint import (
+    STAGES,
+    Description,
+    describe_mask,
+    read_description,
+    write_description,
+)
 from nerveceg.data.dataset import as_input
 from nerveceg.data.geometry import Geometry
 from nerveceg.data.images import read_image
@@ -122,8 +128,13 @@ class Pipeline:
             trained_on=self.trained_on,
             constant_mask=self.constant_mask,
         )
+        facts = {
+            "geometry": self.geometry.to_dict(),
+            "trained_on": sorted(self.trained_on),
+            "constant_mask": describe_mask(self.constant_mask),
+        }
         for stage, model in zip(STAGES, (self.classifier, self.segmenter), strict=True):
-            save_model(model, folder / stage, {"geometry": self.geometry.to_dict()})
+            save_model(model, folder / stage, facts)
         write_description(folder, described)
 
     @classmethod

@@ -24,11 +24,9 @@ class Geometry:
     crop: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("size", self.size), ("crop", self.crop)):
-            if value is not None and (len(value) != 2 or min(value) < 1):
-                raise NerveCegError(
-                    f"data.geometry.{name}={value} is no frame size: [height, width] is wanted"
-                )
+        _require_pair("size", self.size)
+        if self.crop is not None:
+            _require_pair("crop", self.crop)
         object.__setattr__(self, "size", tuple(self.size))
         object.__setattr__(self, "crop", None if self.crop is None else tuple(self.crop))
 
@@ -80,3 +78,11 @@ class Geometry:
         scale = min(self.size[0] / cropped[0], self.size[1] / cropped[1])
         height, width = (round(extent * scale) for extent in cropped)
         return max(1, min(height, self.size[0])), max(1, min(width, self.size[1]))
+
+
+def _require_pair(name: str, value: object) -> None:
+    extents = value if isinstance(value, list | tuple) else ()
+    if len(extents) != 2 or not all(isinstance(e, int) and e > 0 for e in extents):
+        raise NerveCegError(
+            f"data.geometry.{name}={value} is no frame size: [height, width] is wanted"
+        )

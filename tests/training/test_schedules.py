@@ -24,7 +24,7 @@ def rates(*, updates, base=0.1, **options):
 def test_the_rate_is_the_line_and_the_cosine_of_the_paper(updates, warm_up, final):
     warm = round(warm_up * updates)
     expected = [
-        0.1 * done / warm
+        0.1 * (1 + done) / (1 + warm)
         if done < warm
         else 0.1 * (final + (1 - final) * (1 + math.cos(math.pi * done / updates)) / 2)
         for done in range(updates + 1)

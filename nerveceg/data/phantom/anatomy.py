@@ -50,13 +50,17 @@ class Plexus:
 
 @dataclass(frozen=True, kw_only=True)
 class Spot:
-    """A look-alike: a dark spot with one bright side; pixels and dB."""
+    """A look-alike: a dark spot with one bright side; pixels and dB.
+
+    It is seen while the probe's plane is near `plane`, a distance in pixels.
+    """
 
     row: float
     column: float
     radius: float
     core_db: float
     rim_db: float
+    plane: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +191,7 @@ def _draw_plexus(rng: np.random.Generator) -> Plexus:
     )
     return Plexus(
         fascicles=fascicles,
-        connective_db=_between(rng, 4.5, 8.5),
+        connective_db=_between(rng, 7.0, 11.0),
         rim_db=_between(rng, 9, 14),
         core_db=_between(rng, -20, -12),
     )
@@ -199,10 +203,11 @@ def _draw_spots(rng: np.random.Generator, location: Location) -> tuple[Spot, ...
             row=location.row + float(rng.normal(10, 45)),
             column=location.column + float(rng.choice([-1, 1])) * _between(rng, 80, 230),
             radius=_between(rng, 9, 20),
-            core_db=_between(rng, -8, -3),
-            rim_db=_between(rng, 2, 9),
+            core_db=_between(rng, -14, -5),
+            rim_db=_between(rng, 5, 13),
+            plane=float(rng.normal(0, 14)),
         )
-        for _ in range(int(rng.poisson(3)))
+        for _ in range(int(rng.poisson(6)))
     )
 
 

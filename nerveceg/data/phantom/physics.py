@@ -31,7 +31,7 @@ class Beam:
     looks: int
     attenuation: float
     focus: float = 100.0
-    focal_gain: float = 3.5
+    focal_gain: float = 3.8
     focal_depth: float = 55.0
     drift: float = 1.5
     slider: float = 1.5
@@ -45,7 +45,7 @@ def draw_beam(rng: np.random.Generator) -> Beam:
         axial=float(rng.uniform(1.25, 1.6)),
         lateral=float(rng.uniform(1.2, 1.6)),
         looks=3,
-        attenuation=float(rng.uniform(-0.004, 0.004)),
+        attenuation=float(rng.uniform(-0.002, 0.006)),
     )
 
 

@@ -19,6 +19,9 @@ from nerveceg.data.phantom.sweep import Pose
 from nerveceg.data.phantom.texture import Textures, View
 from nerveceg.data.phantom.tissue import Scene
 
+# Share of the connective tissue's brightness that stays in the groove when no nerve is seen.
+_GROOVE = 0.5
+
 
 class _Window(NamedTuple):
     """Part of the frame around the plexus, and pixel offsets there from its centre."""
@@ -31,7 +34,7 @@ class _Window(NamedTuple):
 def draw_plexus(
     scene: Scene, plexus: Plexus, pose: Pose, *, textures: Textures, view: View
 ) -> None:
-    """Draw the plexus at `pose` into `scene`, as strongly as it is visible; elsewhere nothing."""
+    """Draw the plexus at `pose` into `scene`, as strongly as it is visible."""
     window = _window(pose, textures)
     if not window.below.size:
         return
@@ -40,7 +43,8 @@ def draw_plexus(
     inside = sigmoid((1 - _radius(window, pose)) * 8)
     layers, diffuse = view.layers[part], scene.diffuse[part]
     bright = plexus.connective_db + 5 * np.clip(layers, -2, 2) - 0.35 * (diffuse + 8)
-    diffuse += visible * (inside * bright * np.maximum(1 + core / 10, 0) + core)
+    groove = np.float32(_GROOVE) + np.float32(1 - _GROOVE) * visible
+    diffuse += groove * inside * bright * np.maximum(1 + visible * core / 10, 0) + visible * core
     specular = scene.specular[part]
     # Septa give way to the plexus: else its rims would show in the frame's overall contrast.
     specular *= 1 - np.float32(0.95) * visible * inside

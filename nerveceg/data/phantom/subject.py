@@ -132,7 +132,7 @@ class Subject:
         self, shot: Shot, scatterers: Scatterers, *, beam: Beam, screen: Screen
     ) -> NDArray[np.uint8]:
         view = look_up(self.textures, shot.pose)
-        scene = draw_tissue(self.anatomy, view)
+        scene = draw_tissue(self.anatomy, view, plane=shot.pose.out_of_plane)
         draw_plexus(scene, self.anatomy.plexus, shot.pose, textures=self.textures, view=view)
         amplitude = echo_amplitude(scene, scatterers.field, beam, knobs=shot.pose.knobs)
         return show(amplitude, screen, knobs=shot.pose.knobs, rng=self._random("screen", shot.img))

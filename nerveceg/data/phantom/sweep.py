@@ -88,7 +88,7 @@ class Pose:
 def draw_location(rng: np.random.Generator) -> Location:
     """One subject's location and prevalence, after the measured spread between subjects."""
     return Location(
-        row=float(np.clip(exp(rng.normal(log(144), 0.24)), 82, 310)),
+        row=float(np.clip(exp(rng.normal(log(143), 0.225)), 82, 310)),
         column=float(np.clip(rng.normal(335, 14), 265, 395)),
         tilt=float(rng.normal(-20.6, 13)) * pi / 180,
         log_major=float(rng.normal(log(65.5), 0.08)),

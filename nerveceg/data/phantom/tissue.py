@@ -1,6 +1,7 @@
 """Tissue of one frame in decibels: diffuse echoes, specular sheets and gain along depth."""
 
 from dataclasses import dataclass
+from math import exp
 
 import numpy as np
 
@@ -18,8 +19,11 @@ class Scene:
     gain: Array
 
 
-def draw_tissue(anatomy: Anatomy, view: View) -> Scene:
-    """The neck without its plexus: layers, streaks, fasciae, look-alikes, vessels and bone."""
+def draw_tissue(anatomy: Anatomy, view: View, *, plane: float) -> Scene:
+    """The neck without its plexus: layers, streaks, fasciae, look-alikes, vessels and bone.
+
+    `plane` is how far the probe has left the middle plane, in pixels.
+    """
     scene = Scene(
         diffuse=_layered_echo(anatomy, view),
         specular=_streaks(anatomy, view),
@@ -29,7 +33,7 @@ def draw_tissue(anatomy: Anatomy, view: View) -> Scene:
     for place, fascia in enumerate(anatomy.fasciae):
         _add_fascia(scene, fascia, view, breaks[place % 2])
     for spot in anatomy.spots:
-        _add_spot(scene, spot, view)
+        _add_spot(scene, spot, view, plane=plane)
     for vessel in anatomy.vessels:
         _add_vessel(scene, vessel, view)
     if anatomy.bone:
@@ -72,12 +76,15 @@ def _rows_near(offset: Array, reach: float) -> tuple[int, int]:
     return (int(near[0]), int(near[-1]) + 1) if near.size else (HEIGHT, HEIGHT)
 
 
-def _add_spot(scene: Scene, spot: Spot, view: View) -> None:
+def _add_spot(scene: Scene, spot: Spot, view: View, *, plane: float) -> None:
+    seen = exp(-0.5 * ((plane - spot.plane) / 12) ** 2)
+    if seen < 0.05:
+        return
     rows = slice(*_rows_near(view.depth - spot.row, spot.radius + 14))
     depth, lateral = view.depth[rows] - spot.row, (view.lateral[rows] - spot.column) * 0.8
     distance = np.sqrt(depth * depth + lateral * lateral)
-    scene.diffuse[rows] += spot.core_db * sigmoid((spot.radius - distance) / 2)
-    rim = spot.rim_db * bump((distance - spot.radius - 2) / 2.6) * sigmoid(depth * -0.3)
+    scene.diffuse[rows] += seen * spot.core_db * sigmoid((spot.radius - distance) / 2)
+    rim = seen * spot.rim_db * bump((distance - spot.radius - 2) / 2.6) * sigmoid(depth * -0.3)
     np.maximum(scene.specular[rows], rim, out=scene.specular[rows])
 
 
