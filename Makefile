@@ -29,10 +29,10 @@ demo: $(BIN)/.demo
 	$(BIN)/python tools/infer.py experiment=demo overwrite=true
 
 test: $(BIN)/.dev
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
 
 slow: $(BIN)/.dev
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest --durations 10 -m slow
 
 # setup.py lays conf/ and tools/ into the package, and there they are checked.
 lint: $(BIN)/.dev

@@ -15,8 +15,10 @@ DEVELOPMENT = [
     "mypy>=1.14",
     "pandas-stubs",
     "pytest>=8",
+    "pytest-xdist>=3.6",
     "ruff>=0.9",
     "scipy-stubs",
+    "types-PyYAML",
     "types-tabulate",
     "types-tqdm",
 ]

@@ -86,12 +86,7 @@ def assemble(folder: Path, *, calibration: Calibration, rule: Rule) -> None:
         NerveCegError: the stages were trained at different sizes, crops or splits.
     """
     cls, seg = (_read_json(folder / s / "config.json", missing=_missing(folder)) for s in STAGES)
-    for fact, cure in (("geometry", "data.geometry"), ("split", "data.split and fold")):
-        if cls.get(fact) != seg.get(fact):
-            raise NerveCegError(
-                f"{folder}: the classifier's {fact} is {cls.get(fact)}, the segmenter's "
-                f"{seg.get(fact)}: train both with the same {cure}"
-            )
+    _compare_facts(folder, cls, seg)
     described = Description(
         geometry=Geometry.from_dict(seg["geometry"]),
         calibration=calibration,
@@ -100,6 +95,27 @@ def assemble(folder: Path, *, calibration: Calibration, rule: Rule) -> None:
         constant_mask=_mask_of(seg["constant_mask"]),
     )
     write_description(folder, described)
+
+
+def check_same_facts(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Refuse a stage, to be trained into `folder`, that wouldn't fit the run's other one.
+
+    Raises:
+        NerveCegError: the other stage was trained at another size, crop, split or on other data.
+    """
+    other = folder.parent / ("seg" if folder.name == "cls" else "cls")
+    if (other / "model.safetensors").is_file():
+        _compare_facts(other, _read_json(other / "config.json", missing=_missing(other)), facts)
+
+
+def _compare_facts(folder: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
+    for fact, cure in (("geometry", "data.geometry"), ("split", "data.split"), ("data", "data")):
+        known, wanted = (json.loads(json.dumps(facts.get(fact))) for facts in (there, here))
+        if known != wanted:
+            raise NerveCegError(
+                f"{folder}: one stage's {fact} is {known}, the other's {wanted}: train both with "
+                f"the same {cure}, or name=OTHER for a new run"
+            )
 
 
 def missing_stages(folder: Path) -> list[str]:

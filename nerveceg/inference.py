@@ -48,9 +48,5 @@ def scorable(pipeline: Pipeline, frames: Sequence[Frame]) -> list[Frame]:
     A subject is recognised by the bytes of its image files, whatever they are called now.
     """
     known = [frame for frame in frames if frame.mask is not None]
-    seen = {f.subject or f.id for f in known if _digest(f) in pipeline.trained_on}
+    seen = {f.subject or f.id for f in frames if digest_of(f.image) in pipeline.trained_on}
     return [frame for frame in known if (frame.subject or frame.id) not in seen]
-
-
-def _digest(frame: Frame) -> str:
-    return digest_of(frame.image)

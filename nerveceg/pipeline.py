@@ -1,8 +1,9 @@
 """Both stages, calibration and rule in one object: a frame in, presence and mask out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,7 +22,8 @@ from nerveceg.data.dataset import as_input
 from nerveceg.data.geometry import Geometry
 from nerveceg.data.images import read_image
 from nerveceg.decision import Rule, decide, passes
-from nerveceg.models.saving import load_model, save_model
+from nerveceg.errors import NerveCegError
+from nerveceg.models.saving import load_config, load_model, save_model
 from nerveceg.runtime import Runtime
 
 Grey = NDArray[np.uint8]
@@ -75,10 +77,20 @@ class Pipeline:
 
     def to(self, device: str) -> "Pipeline":
         """Run on that device from now on."""
-        return self.use(Runtime(device=device))
+        return self.use(replace(self.runtime, device=device))
 
     def network_input(self, images: Sequence[Grey]) -> Tensor:
-        """Frames of any size, uint8 [H, W], as the networks take them, float32 [N, 1, h, w]."""
+        """Frames of any size, uint8 [H, W], as the networks take them, float32 [N, 1, h, w].
+
+        Raises:
+            NerveCegError: an array of another kind.
+        """
+        for image in images:
+            if image.dtype != np.uint8 or image.ndim != 2:
+                raise NerveCegError(
+                    f"a frame of {image.dtype} {list(image.shape)}: grey levels as uint8 [H, W] "
+                    "are wanted, or the path of an image file"
+                )
         sized = [self.geometry.forward(torch.from_numpy(image)[None, None]) for image in images]
         stacked = torch.cat(sized).to(self.runtime.torch_device)
         return as_input(stacked).contiguous(memory_format=self.runtime.memory_format)
@@ -134,7 +146,7 @@ class Pipeline:
             "constant_mask": describe_mask(self.constant_mask),
         }
         for stage, model in zip(STAGES, (self.classifier, self.segmenter), strict=True):
-            save_model(model, folder / stage, facts)
+            save_model(model, folder / stage, {**_facts_of(folder / stage), **facts})
         write_description(folder, described)
 
     @classmethod
@@ -155,3 +167,11 @@ class Pipeline:
             constant_mask=described.constant_mask,
             runtime=runtime,
         )
+
+
+def _facts_of(folder: Path) -> dict[str, Any]:
+    """What a trained stage's config.json records beside the network."""
+    if not (folder / "config.json").is_file():
+        return {}
+    config = load_config(folder)
+    return {name: value for name, value in config.items() if name not in ("class", "arguments")}

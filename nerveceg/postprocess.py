@@ -35,25 +35,24 @@ BY_NAME: dict[str, Callable[[Mask], Mask]] = {
 
 
 def postprocess(masks: Tensor, names: Sequence[str]) -> Tensor:
-    """Masks, bool [N, 1, H, W], after the named steps in their order; same device.
-
-    Works inside each mask's bounding box, so the cost follows the nerve, not the frame.
-    """
-    if not names:
+    """Masks, bool [N, 1, H, W], after the named steps in their order; same device."""
+    if not names or not len(masks):
         return masks
-    done = masks.cpu().numpy().copy()
-    for mask in done[:, 0]:
-        box = bounding_box(mask)
-        if box is not None:
-            mask[box] = apply_steps(mask[box], names)
-    return torch.from_numpy(done).to(masks.device)
+    done = np.stack([clean_mask(mask, names) for mask in masks[:, 0].cpu().numpy()])
+    return torch.from_numpy(done)[:, None].to(masks.device)
 
 
-def apply_steps(mask: Mask, names: Sequence[str]) -> Mask:
-    """One mask, bool [H, W], after the named steps in their order."""
+def clean_mask(mask: Mask, names: Sequence[str]) -> Mask:
+    """One mask, bool [H, W], after the named steps; works inside its bounding box."""
+    box = bounding_box(mask)
+    if box is None:
+        return mask
+    inside = mask[box]
     for name in names:
-        mask = BY_NAME[name](mask)
-    return mask
+        inside = BY_NAME[name](inside)
+    cleaned = np.zeros_like(mask)
+    cleaned[box] = inside
+    return cleaned
 
 
 def check_steps(names: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ import os
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 
 import torch
 from torch import nn
@@ -16,14 +17,14 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """What a machine is used for; changes the time a run takes, and roundings, nothing else.
+    """How a machine is used; changes the time that a run takes and roundings, not the method.
 
     device: auto | cpu | cuda | cuda:1 | mps; auto takes a GPU where there is one.
     precision: auto | float32 | bfloat16; auto is bfloat16 on a GPU that has it.
     workers: processes that prepare frames beside training; -1 takes up to 4 on a GPU machine and
         none on a CPU, where they'd take the network's cores.
     channels_last: memory layout that convolutions like.
-    compile: torch.compile the networks.
+    compile: torch.compile the network that trains.
     tensorboard: write scalars, histograms and images beside the JSON log.
     """
 
@@ -39,10 +40,16 @@ class Runtime:
             raise NerveCegError(f"runtime.device={self.device}: any of {', '.join(DEVICES)}")
         if self.precision not in PRECISIONS:
             raise NerveCegError(f"runtime.precision={self.precision}: any of {PRECISIONS}")
-        if self.device.startswith("cuda") and not torch.cuda.is_available():
+        try:
+            torch.empty(0, device=self.torch_device)
+        except (RuntimeError, AssertionError) as error:
             raise NerveCegError(
-                f"runtime.device={self.device}: torch {torch.__version__} sees no CUDA GPU here; "
+                f"runtime.device={self.device}: torch {torch.__version__} has no such device here; "
                 "take runtime.device=cpu or auto"
+            ) from error
+        if self.tensorboard and find_spec("tensorboard") is None:
+            raise NerveCegError(
+                "runtime.tensorboard=true needs TensorBoard: pip install nerveceg[tensorboard]"
             )
 
     @cached_property

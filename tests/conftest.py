@@ -2,7 +2,9 @@
 
 import os
 
-# Before anything imports them: neither may ask the network.
+# Before anything imports them: tiny networks run fastest on one thread, and the suite runs as two
+# processes; neither library may ask the network.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 

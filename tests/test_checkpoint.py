@@ -132,7 +132,7 @@ def test_two_stages_that_were_not_put_together_are_told_how(run):
     ("fact", "other", "cure"),
     [
         ("geometry", Geometry(size=(96, 96)).to_dict(), "data.geometry"),
-        ("split", {"by": "subject", "folds": 5, "seed": 0, "fold": 1}, "data.split and fold"),
+        ("split", {"by": "subject", "folds": 5, "seed": 0, "fold": 1}, "the same data.split"),
     ],
 )
 def test_stages_that_do_not_fit_are_not_put_together(run, models, fact, other, cure):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nerveceg.decision import Rule, decide, draw, passes
 from nerveceg.errors import NerveCegError
-from nerveceg.postprocess import apply_steps
+from nerveceg.postprocess import clean_mask
 
 PLAIN = {"postprocess": ()}
 
@@ -77,7 +77,7 @@ def test_the_decision_is_gate_and_threshold_and_steps_and_area(seed, presence, l
     assert masks.dtype == torch.bool
     assert torch.equal(masks, passes(said, rule)[:, None, None, None] & draw(probability, rule))
     for one, pixels, mask in zip(said.numpy(), probability.numpy(), masks.numpy(), strict=True):
-        wanted = apply_steps(pixels[0] >= np.float32(level), rule.postprocess)
+        wanted = clean_mask(pixels[0] >= np.float32(level), rule.postprocess)
         kept = one > np.float32(presence) and wanted.sum() >= area
         assert np.array_equal(mask[0], wanted if kept else np.zeros_like(wanted))
 

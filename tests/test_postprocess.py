@@ -9,9 +9,9 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from nerveceg.errors import NerveCegError
 from nerveceg.postprocess import (
-    apply_steps,
     bounding_box,
     check_steps,
+    clean_mask,
     fill_holes,
     largest_component,
     postprocess,
@@ -75,7 +75,7 @@ def test_work_inside_the_bounding_box_changes_nothing(drawn, names, count):
     assert done.dtype == torch.bool
     assert torch.equal(batch, before), "the masks given stay as they are"
     for mask, result in zip(drawn, done[:, 0].numpy(), strict=True):
-        assert np.array_equal(result, apply_steps(mask, names[:count]))
+        assert np.array_equal(result, clean_mask(mask, names[:count]))
 
 
 def test_steps_are_done_in_their_order():
@@ -83,14 +83,14 @@ def test_steps_are_done_in_their_order():
     ring[1:8, 1:8] = True
     ring[2:7, 2:7] = False
     ring[4, 4] = True
-    first_filled = apply_steps(ring, ("fill_holes", "largest_component"))
+    first_filled = clean_mask(ring, ("fill_holes", "largest_component"))
     assert first_filled.sum() == 49
     other = np.zeros((6, 12), bool)
     other[:, :5] = True
     other[1:5, 1:4] = False  # 18 pixels with a hole of 12
     other[:4, 6:11] = True  # 20 pixels
-    assert apply_steps(other, ("largest_component", "fill_holes"))[:, 6:].sum() == 20
-    assert apply_steps(other, ("fill_holes", "largest_component"))[:, :5].sum() == 30
+    assert clean_mask(other, ("largest_component", "fill_holes"))[:, 6:].sum() == 20
+    assert clean_mask(other, ("fill_holes", "largest_component"))[:, :5].sum() == 30
 
 
 @given(masks)

@@ -76,17 +76,18 @@ def test_training_says_what_runs_on_what_and_what_comes_next(trained):
     first = said["cls"].splitlines()[0]
     assert first.startswith("stage cls: test_efficientnet at 64 x 88 on ")
     assert "an epoch takes" in first
-    for stage, tool in (("cls", "train_seg"), ("seg", "infer")):
-        last = said[stage].rstrip().splitlines()[-1]
-        assert f"next: python tools/{tool}.py 'data.root=" in last
-        assert "data.geometry.size=[64,88]" in last
+    last = {stage: said[stage].rstrip().splitlines()[-1] for stage in said}
+    assert "next: python tools/train_seg.py 'data.root=" in last["cls"]
+    assert "data.geometry.size=[64,88]" in last["cls"]
+    assert last["seg"].endswith("next: python tools/infer.py checkpoint=runs/default")
 
 
 def test_held_out_subjects_end_in_masks_tables_and_a_report(trained, necks, run):
     checkpoint, _ = trained
-    words = [f"checkpoint={checkpoint}", f"data.root={necks}", "output=out", *TINY]
-    status, out, err = run(infer, *words)
+    # No word of the data: the run knows what it was trained on.
+    status, out, err = run(infer, f"checkpoint={checkpoint}", "output=out", "bootstraps=50")
     assert status == 0, err
+    assert f"of {necks}" in err
     report = json.loads(Path("out/report.json").read_text())
     names = [row["name"] for row in report["rows"]]
     assert {"all empty", "ungated", "two-stage", "oracle gate", "oracle segmenter"} <= set(names)
@@ -150,7 +151,7 @@ def test_a_broken_file_stops_the_batch_or_is_left_out_and_said(trained, necks, r
     words = [f"checkpoint={checkpoint}", "input=mixed", *TINY]
     status, _, err = run(infer, *words, "output=stopped")
     assert (status, "torn.tif" in err, "on_error=skip" in err) == (2, True, True)
-    assert not Path("stopped/predictions.csv").exists()
+    assert not Path("stopped").exists()
     status, _, err = run(infer, *words, "output=skipped", "on_error=skip")
     assert status == 2
     assert "torn.tif" in err
@@ -173,6 +174,16 @@ def test_make_phantom_writes_kaggles_layout_once(run):
 
 MISTAKES = {
     "a misspelt key": (train_cls, ["cls.epoch=3"], "cls.epochs"),
+    "a misspelt key after an option": (
+        train_cls,
+        ["experiment=lite0", "cls.epoch=3"],
+        "cls.epochs",
+    ),
+    "a word that is no override": (train_cls, ["epochs"], "KEY=VALUE"),
+    "a misspelt key of a sweep": (train_cls, ["-m", "cls.epoch=1,2"], "cls.epochs"),
+    "a fold that is no number": (train_cls, ["fold=abc"], "whole number"),
+    "epochs that are no number": (train_cls, ["cls.epochs=ten"], "whole number"),
+    "no batch": (train_seg, ["seg.batch_size=0"], "whole number"),
     "a misspelt key at the top": (train_cls, ["nme=x"], "name"),
     "an unknown option": (train_cls, ["cls=resnet99"], "efficientnet_b4"),
     "an unknown experiment": (train_cls, ["experiment=dmo"], "demo"),
@@ -218,6 +229,32 @@ def test_a_second_run_into_the_same_folder_is_refused(trained, necks, run):
     status, _, err = run(train_cls, f"data.root={necks}", f"out={checkpoint.parent}", *TINY)
     assert status == 2
     assert "overwrite=true" in err
+
+
+def test_a_mistake_leaves_the_run_before_as_it_was(trained, necks, run):
+    checkpoint, _ = trained
+    weights = (checkpoint / "cls/model.safetensors").read_bytes()
+    words = [f"data.root={necks}", f"out={checkpoint.parent}", *TINY, "overwrite=true"]
+    assert run(train_cls, *words, "cls.metric=accuracy")[0] == 2
+    assert (checkpoint / "cls/model.safetensors").read_bytes() == weights
+
+
+def test_a_resumed_run_keeps_its_configuration(trained, necks, run):
+    checkpoint, _ = trained
+    words = [f"data.root={necks}", f"out={checkpoint.parent}", *TINY, "resume=true"]
+    status, _, err = run(train_cls, *words, "data.split.seed=9")
+    assert status == 2
+    assert "data isn't what" in err
+
+
+def test_the_seed_decides_the_weights(necks, run):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        words = [f"data.root={necks}", f"name={name}", f"seed={seed}", *TINY]
+        assert run(train_cls, *words)[0] == 0
+    first, again, other = (
+        Path(f"runs/{name}/cls/model.safetensors").read_bytes() for name in "abc"
+    )
+    assert first == again != other
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from importlib.resources.abc import Traversable
 from typing import Any, NoReturn
 
 import hydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, InstantiationException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -36,7 +37,7 @@ def command(task: Task) -> Callable[[], None]:
         if {"-h", "--help"} & set(sys.argv[1:]):
             print(_help(task))
             return
-        _check_overrides([word for word in sys.argv[1:] if "=" in word])
+        _check_overrides(sys.argv[1:])
         decorate = hydra.main(
             version_base="1.3", config_path="pkg://nerveceg.conf", config_name="config"
         )
@@ -50,29 +51,45 @@ def _help(task: Task) -> str:
     """The tool's own words with an example, the options of each group, and every key."""
     with hydra.initialize_config_module("nerveceg.conf", version_base="1.3"):
         keys = OmegaConf.to_yaml(hydra.compose("config"))
-    conf = resources.files("nerveceg.conf")
-    groups = sorted(item.name for item in conf.iterdir() if _options(conf / item.name))
-    options = [f"  {group}: {', '.join(_options(conf / group))}" for group in groups]
+    options = [f"  {group}: {', '.join(found)}" for group, found in _groups().items()]
     return "\n".join(
         [str(task.__globals__["__doc__"]), "Groups (GROUP=OPTION):", *options, "", "Keys:", keys]
     )
 
 
+def _groups() -> dict[str, list[str]]:
+    """The options of each group of the configuration."""
+    folders = {item.name: item for item in resources.files("nerveceg.conf").iterdir()}
+    found = {name: _options(folders[name]) for name in sorted(folders) if folders[name].is_dir()}
+    return {name: options for name, options in found.items() if options}
+
+
 def _options(group: Traversable) -> list[str]:
-    if not group.is_dir():
-        return []
     return sorted(i.name.removesuffix(".yaml") for i in group.iterdir() if i.name.endswith(".yaml"))
 
 
-def _check_overrides(overrides: list[str]) -> None:
+def _check_overrides(words: list[str]) -> None:
     """Compose once before Hydra does, whose own message takes six lines."""
-    if {"-m", "--multirun"} & set(sys.argv):
-        return
+    stray = [word for word in words if "=" not in word and not word.startswith(("-", "~"))]
+    if stray:
+        _stop(NerveCegError(f"{stray[0]} is no override: KEY=VALUE is wanted; --help lists keys"))
+    overrides = [word for word in words if not word.startswith("-")]
     with hydra.initialize_config_module("nerveceg.conf", version_base="1.3"):
         try:
-            hydra.compose("config", overrides=overrides)
+            hydra.compose("config", overrides=_first_of_sweep(overrides))
         except HydraException as error:
             _stop(NerveCegError(_explain(error, overrides)))
+
+
+def _first_of_sweep(overrides: list[str]) -> list[str]:
+    """The overrides with the first value of a sweep in place of them all."""
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    return [
+        f"{found.get_key_element()}={next(iter(found.sweep_string_iterator()))}"
+        if found.is_sweep_override()
+        else word
+        for word, found in zip(overrides, parsed, strict=True)
+    ]
 
 
 def _explain(error: Exception, overrides: list[str]) -> str:
@@ -83,13 +100,14 @@ def _explain(error: Exception, overrides: list[str]) -> str:
     text = " ".join(str(error).replace("\t", " ").split())
     if "Could not override" not in text:
         return text.split(" Config search path")[0]
-    keys = list(_keys(hydra.compose("config")))
-    wrong = next((word for word in overrides if word.lstrip("+~").split("=")[0] not in keys), "")
-    name = wrong.split("=")[0]
-    near = difflib.get_close_matches(name, keys, n=3, cutoff=0.5)
-    near += [key for key in keys if key.endswith(f".{name}")]
+    keys = [*_keys(hydra.compose("config")), *_groups()]
+    named = {word: word.lstrip("+~").split("=")[0].split("@")[0] for word in overrides}
+    wrong = next((word for word, key in named.items() if key not in keys), text)
+    key = named.get(wrong, wrong)
+    near = difflib.get_close_matches(key, keys, n=3, cutoff=0.5)
+    near += [known for known in keys if known.endswith(f".{key}")]
     cure = f"did you mean {' or '.join(near)}?" if near else "--help lists all keys"
-    return f"{wrong or text}: there is no key {name!r}; {cure}"
+    return f"{wrong}: there is no key {key!r}; {cure}"
 
 
 def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:

@@ -1,11 +1,14 @@
 """The composed configuration to typed objects: frames, their split, the run's folder."""
 
+import json
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig
+
+from nerveceg.errors import NerveCegError
 
 if TYPE_CHECKING:
     from nerveceg.data.frames import Frame
@@ -23,8 +26,9 @@ def load_frames(data: DictConfig) -> "list[Frame]":
     """The frames of `data.root`, or of the phantom, which is made where it isn't there yet."""
     from nerveceg.data.frames import find_frames
 
+    root = data.root or (Path(data.table).parent if data.table else None)
     return find_frames(
-        data.root or ensure_phantom(data.phantom) / "train",
+        root or ensure_phantom(data.phantom) / "train",
         table=data.table,
         mask_folder=data.mask_folder,
         subject_pattern=data.subject_pattern,
@@ -48,11 +52,17 @@ def load_split(config: DictConfig) -> "Split":
     return split_frames(
         known,
         by=split.by,
-        fold=config.fold or 0,
+        fold=_whole("fold", config.fold or 0),
         folds=split.folds,
         validation_share=split.validation_share,
         seed=split.seed,
     )
+
+
+def _whole(name: str, value: object) -> int:
+    if not isinstance(value, int):
+        raise NerveCegError(f"{name}={value}: a whole number is wanted")
+    return value
 
 
 def ensure_phantom(phantom: DictConfig) -> Path:
@@ -60,7 +70,9 @@ def ensure_phantom(phantom: DictConfig) -> Path:
     from nerveceg.data.phantom import write_phantom
 
     folder = Path(phantom.folder)
-    if not folder.exists():
+    if folder.exists():
+        _check_phantom(folder, phantom)
+    else:
         logger.info("writing the phantom to %s", folder)
         write_phantom(
             folder,
@@ -71,6 +83,27 @@ def ensure_phantom(phantom: DictConfig) -> Path:
             processes=None,
         )
     return folder
+
+
+def _check_phantom(folder: Path, phantom: DictConfig) -> None:
+    """Refuse a phantom that was made with other settings than are wanted now."""
+    path = folder / "phantom.json"
+    if not path.is_file():
+        raise NerveCegError(f"{folder} holds no phantom: data.phantom.folder=OTHER, or delete it")
+    made = json.loads(path.read_text(encoding="utf-8"))
+    protocol = made["protocol"]
+    there = {
+        "subjects": made["subjects"],
+        "frames_per_subject": protocol["frames"],
+        "seed": made["seed"],
+        "label_noise": protocol["label_noise"],
+    }
+    for name, value in there.items():
+        if phantom[name] != value:
+            raise NerveCegError(
+                f"{folder} was made with {name}={value}, data.phantom.{name}={phantom[name]} is "
+                "wanted: data.phantom.folder=OTHER makes a new one"
+            )
 
 
 def run_folder(config: DictConfig) -> Path:

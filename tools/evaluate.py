@@ -3,6 +3,7 @@
 python tools/evaluate.py checkpoint=runs/demo
 """
 
+import logging
 import sys
 from pathlib import Path
 
@@ -13,14 +14,16 @@ from omegaconf import DictConfig
 
 from nerveceg.tools.command import command
 
+logger = logging.getLogger(__name__)
+
 
 def evaluate(config: DictConfig) -> float:
     """Score the pipeline; returns the full-set Dice."""
     from nerveceg.errors import NerveCegError
     from nerveceg.inference import scorable
-    from nerveceg.tools.infer import frames_to_predict
     from nerveceg.tools.trained import (
         checkpoint_folder,
+        frames_to_predict,
         load_pipeline_of,
         report_on,
         require_whole,
@@ -36,6 +39,7 @@ def evaluate(config: DictConfig) -> float:
         )
     output = Path(config.output or checkpoint_folder(config))
     score, failures = report_on(config, pipeline, scored, output)
+    logger.info("report.json, frames.csv, subjects.csv and tally.npz are in %s", output)
     require_whole(failures)
     return score
 

@@ -6,7 +6,6 @@ python tools/infer.py checkpoint=runs/demo input=FOLDER output=DIR
 import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 if not __package__:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -14,10 +13,14 @@ if not __package__:
 from omegaconf import DictConfig
 
 from nerveceg.tools.command import command
-from nerveceg.tools.trained import checkpoint_folder, load_pipeline_of, report_on, require_whole
-
-if TYPE_CHECKING:
-    from nerveceg.data.frames import Frame
+from nerveceg.tools.composition import data_in_words
+from nerveceg.tools.trained import (
+    checkpoint_folder,
+    frames_to_predict,
+    load_pipeline_of,
+    report_on,
+    require_whole,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -30,50 +33,37 @@ def infer(config: DictConfig) -> float | None:
     pipeline = load_pipeline_of(config)
     frames = frames_to_predict(config)
     output = Path(config.output or checkpoint_folder(config) / "predictions")
-    writer = PredictionWriter(
-        output, mask_suffix=config.mask_suffix, overlays=config.overlays, overwrite=config.overwrite
-    )
     scored = scorable(pipeline, frames)
     chosen = {frame.id for frame in scored}
     rest = [frame for frame in frames if frame.id not in chosen]
     logger.info(
-        "predicting %d frames, %d of them with truth and not trained on; %s",
+        "predicting %d frames of %s, %d of them with truth and not trained on; %s",
         len(frames),
+        config.input or data_in_words(config),
         len(scored),
         pipeline.runtime.describe(),
     )
     score: float | None = None
     failures: list[str] = []
-    if scored:
-        score, failures = report_on(config, pipeline, scored, output, watch=writer.write)
-    if rest:
-        failures += predict_frames(
-            pipeline,
-            rest,
-            watch=writer.write,
-            batch_size=config.batch_size,
-            on_error=config.on_error,
-        )
-    writer.finish()
-    logger.info("masks, overlays, predictions.csv and submission.csv are in %s", output)
+    with PredictionWriter(
+        output, mask_suffix=config.mask_suffix, overlays=config.overlays, overwrite=config.overwrite
+    ) as writer:
+        if rest:
+            failures += predict_frames(
+                pipeline,
+                rest,
+                watch=writer.write,
+                batch_size=config.batch_size,
+                on_error=config.on_error,
+            )
+        if scored:
+            score, lost = report_on(config, pipeline, scored, writer.workplace, watch=writer.write)
+            failures += lost
+        writer.finish()
+    found = ", ".join(sorted(path.name for path in output.iterdir()))
+    logger.info("in %s: %s", output, found)
     require_whole(failures)
     return score
-
-
-def frames_to_predict(config: DictConfig) -> "list[Frame]":
-    """The frames of `input`, or the split's held-out ones."""
-    from nerveceg.data.frames import find_frames
-    from nerveceg.tools.composition import load_split
-
-    if config.input is None:
-        return load_split(config).test
-    data = config.data
-    return find_frames(
-        config.input,
-        table=data.table,
-        mask_folder=data.mask_folder,
-        subject_pattern=data.subject_pattern,
-    )
 
 
 main = command(infer)

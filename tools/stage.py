@@ -2,26 +2,34 @@
 
 import logging
 import shlex
-import shutil
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from nerveceg.errors import NerveCegError
 from nerveceg.tools.composition import build, data_in_words, load_split, run_folder
+from nerveceg.tools.stage_folder import begin_stage, check_stage_folder, stage_facts
 
 if TYPE_CHECKING:
     from nerveceg.data.dataset import FrameDataset
-    from nerveceg.data.geometry import Geometry
     from nerveceg.data.splits import Split
 
 logger = logging.getLogger(__name__)
 
 Before = Callable[[Any, "FrameDataset"], None]
+
+
+def build_stage(config: DictConfig, stage: str) -> dict[str, Any]:
+    """The stage's network, objective and further arguments of `fit`; the seed decides weights."""
+    import torch
+
+    torch.manual_seed(config.seed)
+    arguments: dict[str, Any] = build(config[stage])
+    return arguments
 
 
 def train_stage(
@@ -34,34 +42,32 @@ def train_stage(
     from nerveceg.training.fit import fit
 
     folder = run_folder(config) / stage
-    _check_folder(folder, resume=config.resume, overwrite=config.overwrite)
+    check_stage_folder(folder, config)
     for node in (config.rule, config.calibration):
         build(node)  # a mistake there is said now, not after the training
-    geometry, runtime = build(config.data.geometry), build(config.runtime)
     split = load_split(config)
     announce(config, stage, arguments, split=split)
-    train, validation = datasets(config, split, geometry)
+    train, validation = datasets(config, split)
     if before is not None:
         before(arguments["objective"], train)
-    prepare_folder(folder, config)
+    facts = stage_facts(config, split, folder)
     best = fit(
         **arguments,
         train=train,
         validation=validation,
         folder=folder,
-        runtime=runtime,
+        runtime=build(config.runtime),
         seed=config.seed,
         resume=config.resume,
-        facts=facts(config, split, geometry),
+        facts=facts,
+        begin=partial(begin_stage, folder, config),
     )
     logger.info("best %s %.4f in epoch %d", arguments["metric"], best.score, best.epoch)
     finish(config, folder.parent)
     return best.score
 
 
-def datasets(
-    config: DictConfig, split: "Split", geometry: "Geometry"
-) -> "tuple[FrameDataset, FrameDataset]":
+def datasets(config: DictConfig, split: "Split") -> "tuple[FrameDataset, FrameDataset]":
     """Training frames with augmentation, validation frames without."""
     from nerveceg.data.dataset import FrameDataset
 
@@ -69,6 +75,7 @@ def datasets(
         # albumentations only warns of an argument it doesn't know, and takes its default instead.
         warnings.simplefilter("error", UserWarning)
         augment = build(config.augment)
+    geometry = build(config.data.geometry)
     return (
         FrameDataset(split.train, geometry=geometry, augment=augment, seed=config.seed),
         FrameDataset(split.validation, geometry=geometry),
@@ -95,28 +102,6 @@ def announce(config: DictConfig, stage: str, arguments: dict[str, Any], *, split
     )
 
 
-def facts(config: DictConfig, split: "Split", geometry: "Geometry") -> dict[str, Any]:
-    """What config.json records of the run beside the network."""
-    from nerveceg.checkpoint import describe_mask
-    from nerveceg.data.dataset import load_frame
-    from nerveceg.data.images import digest_of
-    from nerveceg.data.presence import is_present
-    from nerveceg.evaluation.baselines import GRID, fit_constant_mask
-
-    positives = (load_frame(frame)[1] for frame in split.train if is_present(frame))
-    constant = fit_constant_mask(positives)
-    seen = [*split.train, *split.validation]
-    return {
-        "name": config.name,
-        "seed": config.seed,
-        "geometry": geometry.to_dict(),
-        "split": {**OmegaConf.to_container(config.data.split), "fold": config.fold or 0},  # type: ignore[dict-item]
-        "data": config.data.name if not config.data.root else Path(config.data.root).name,
-        "constant_mask": describe_mask(constant.at(*GRID)),
-        "trained_on": sorted({digest_of(frame.image) for frame in seen}),
-    }
-
-
 def finish(config: DictConfig, run: Path) -> None:
     """Put the pipeline together if both stages are there, and say what to do next."""
     from nerveceg.checkpoint import assemble, missing_stages
@@ -127,30 +112,10 @@ def finish(config: DictConfig, run: Path) -> None:
         logger.info("next: python tools/train_%s.py %s", missing[0], given)
         return
     assemble(run, calibration=build(config.calibration), rule=build(config.rule))
-    logger.info("the pipeline is in %s; next: python tools/infer.py %s", run, given)
+    logger.info("the pipeline is in %s; next: python tools/infer.py checkpoint=%s", run, run)
 
 
 def _is_shared(word: str) -> bool:
-    """Whether an override matters to the other tools too."""
+    """Whether an override matters to the other stage too."""
     shared = ("experiment", "name", "out", "fold", "seed", "data", "runtime", "cls", "seg")
     return word.split("=")[0].split(".")[0] in shared
-
-
-def prepare_folder(folder: Path, config: DictConfig) -> None:
-    """Empty the stage's folder unless it is resumed, and keep the configuration there."""
-    from nerveceg.files import write_text
-
-    if not config.resume:
-        shutil.rmtree(folder, ignore_errors=True)
-        (folder.parent / "pipeline.json").unlink(missing_ok=True)
-    write_text(folder / "config.yaml", OmegaConf.to_yaml(config))
-
-
-def _check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
-    if resume and not (folder / "state").is_dir():
-        raise NerveCegError(f"resume=true, but {folder} holds no stopped run: leave resume out")
-    if folder.exists() and not resume and not overwrite:
-        raise NerveCegError(
-            f"{folder} holds a run already: name=OTHER starts a new one, resume=true goes on with "
-            "it, overwrite=true replaces it"
-        )

@@ -16,10 +16,9 @@ from nerveceg.tools.command import command
 
 def train_cls(config: DictConfig) -> float:
     """Train stage 1; returns its best validation score."""
-    from nerveceg.tools.composition import build
-    from nerveceg.tools.stage import train_stage
+    from nerveceg.tools.stage import build_stage, train_stage
 
-    return train_stage(config, "cls", arguments=build(config.cls))
+    return train_stage(config, "cls", arguments=build_stage(config, "cls"))
 
 
 main = command(train_cls)

@@ -25,10 +25,9 @@ def train_seg(config: DictConfig) -> float:
     """Train stage 2; returns its best validation score."""
     from nerveceg.errors import NerveCegError
     from nerveceg.models.weights import copy_encoder_weights
-    from nerveceg.tools.composition import build
-    from nerveceg.tools.stage import train_stage
+    from nerveceg.tools.stage import build_stage, train_stage
 
-    arguments = build(config.seg)
+    arguments = build_stage(config, "seg")
     init = arguments.pop("init")
     if init == "cls":
         copy_encoder_weights(stage_1(config), arguments["model"])

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import yaml
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from nerveceg.errors import DataError
-from nerveceg.tools.composition import build, data_in_words, run_folder
+from nerveceg.tools.composition import build, data_in_words, load_split, run_folder
 
 if TYPE_CHECKING:
     from nerveceg.data.frames import Frame
@@ -25,6 +26,30 @@ def checkpoint_folder(config: DictConfig) -> Path:
     return Path(config.checkpoint) if config.checkpoint else run_folder(config)
 
 
+def frames_to_predict(config: DictConfig) -> "list[Frame]":
+    """The frames of `input`, or the held-out ones of the run's own data and split."""
+    from nerveceg.data.frames import find_frames
+
+    if config.input is None:
+        _take_data_of_run(config)
+        return load_split(config).test
+    return find_frames(
+        config.input,
+        table=config.input_table,
+        mask_folder=config.input_masks,
+        subject_pattern=config.data.subject_pattern,
+    )
+
+
+def _take_data_of_run(config: DictConfig) -> None:
+    """What the run was trained on, unless the command line names data; read as data alone."""
+    path = checkpoint_folder(config) / "seg" / "config.yaml"
+    named = any(word.lstrip("+").startswith("data") for word in HydraConfig.get().overrides.task)
+    if path.is_file() and not named:
+        began = yaml.safe_load(path.read_text(encoding="utf-8"))
+        config.data, config.fold = began["data"], began["fold"]
+
+
 def load_pipeline_of(config: DictConfig) -> "Pipeline":
     """The run's pipeline on the configured device."""
     from nerveceg.pipeline import Pipeline
@@ -36,7 +61,7 @@ def load_pipeline_of(config: DictConfig) -> "Pipeline":
 
 def _rule_of(config: DictConfig, saved: "Rule") -> "Rule":
     """The run's own rule, but for what the command line says of it."""
-    words = HydraConfig.get().overrides.task
+    words = [word.lstrip("+") for word in HydraConfig.get().overrides.task]
     if any(word.startswith("rule=") for word in words):
         return cast("Rule", build(config.rule))
     keys = [w.split("=")[0].removeprefix("rule.") for w in words if w.startswith("rule.")]
@@ -64,12 +89,11 @@ def report_on(
         watch=watch,
         spacing_mm=config.data.spacing_mm,
         resamples=config.bootstraps,
-        facts=_facts(config),
+        facts=_facts(config, pipeline),
     )
     report.save(output)
     tally.save(output / "tally.npz")
     print(report_table(report))
-    logger.info("report.json, frames.csv and tally.npz are in %s", output)
     return report.dice.value, failures
 
 
@@ -81,14 +105,16 @@ def require_whole(failures: Sequence[str]) -> None:
         raise DataError(f"{len(failures)} frames could not be read and were left out (see above)")
 
 
-def _facts(config: DictConfig) -> dict[str, Any]:
+def _facts(config: DictConfig, pipeline: "Pipeline") -> dict[str, Any]:
     from nerveceg import __version__
 
     data = config.input or data_in_words(config)
+    split = config.data.split
+    held_out = None if config.input else f"{split.by}, fold {config.fold or 0} of {split.folds}"
     return {
-        "run": config.name,
+        "run": checkpoint_folder(config).name,
         "data": Path(data).name,
-        "split": f"{config.data.split.by}, fold {config.fold or 0} of {config.data.split.folds}",
-        "seed": config.seed,
+        "split": held_out,
+        "rule": pipeline.rule.to_dict(),
         "nerveceg": __version__,
     }

@@ -1,5 +1,6 @@
 """Frames on disk to batches at the networks' size."""
 
+import copy
 import random
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -63,7 +64,7 @@ class FrameDataset(Dataset[Batch]):
         self._augment = augment
         self._seed = seed
         size = (len(self.frames), *geometry.size)
-        self._images, self._masks = (_shared_between_workers(size) for _ in range(2))
+        self._images, self._masks = (torch.empty(size, dtype=torch.uint8) for _ in range(2))
         self.present = torch.empty(len(self.frames), dtype=torch.float32)
         bar = tqdm(self.frames, desc="reading frames", unit="frame", disable=not progress)
         for place, frame in enumerate(bar):
@@ -74,6 +75,12 @@ class FrameDataset(Dataset[Batch]):
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    def plain(self) -> "FrameDataset":
+        """The same frames without augmentation; shares their memory."""
+        plain = copy.copy(self)
+        plain._augment = None
+        return plain
 
     def __getitem__(self, key: tuple[int, int]) -> Batch:
         """One frame as a batch without its first axis; the image is uint8 until `collate`."""
@@ -106,11 +113,6 @@ def collate(items: Sequence[Batch]) -> Batch:
 def as_input(frames: Tensor) -> Tensor:
     """Grey levels, uint8, as the networks take them: float32 in [0, 1]."""
     return frames.float().div_(255)
-
-
-def _shared_between_workers(size: tuple[int, ...]) -> Tensor:
-    shared: Tensor = torch.empty(size, dtype=torch.uint8).share_memory_()  # type: ignore[no-untyped-call]
-    return shared
 
 
 def _as_batch(pixels: NDArray[Any]) -> Tensor:

@@ -1,7 +1,7 @@
 """Frames at native size, decoded ahead of the networks, in batches."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from nerveceg.data.frames import Frame
 from nerveceg.data.images import read_image, read_mask
-from nerveceg.errors import DataError
+from nerveceg.errors import DataError, NerveCegError
 
 OnError = Literal["stop", "skip"]
 
@@ -40,6 +40,8 @@ class Reader:
         workers: int = 0,
         on_error: OnError = "stop",
     ) -> None:
+        if on_error not in get_args(OnError):
+            raise NerveCegError(f"on_error={on_error}: stop or skip is wanted")
         self.failures: list[str] = []
         self._on_error = on_error
         self._loader = DataLoader(

@@ -14,8 +14,8 @@ def subject_finder(pattern: str | None) -> Callable[[PurePosixPath], str]:
     """What tells the subject of an image from its path inside the data set.
 
     With a `pattern`: the text of its one group, or of the group named "subject", wherever it is
-    found in the path. Without: the first sub-folder, else the `{subject}` of Kaggle's
-    `{subject}_{k}.tif`, else "" (unknown).
+    found in the path, "" where it isn't. Without: the first sub-folder, else the `{subject}` of
+    Kaggle's `{subject}_{k}.tif`, else "" (unknown).
 
     Raises:
         NerveCegError: `pattern` is no regular expression, or which group holds the subject is open.
@@ -45,9 +45,4 @@ def _subject_of_path(path: PurePosixPath) -> str:
 
 def _matched_subject(expression: re.Pattern[str], path: PurePosixPath) -> str:
     match = expression.search(str(path))
-    subject = match["subject" if "subject" in expression.groupindex else 1] if match else None
-    if not subject:
-        raise NerveCegError(
-            f'data.subject_pattern "{expression.pattern}" finds no subject in "{path}"'
-        )
-    return str(subject)
+    return str(match["subject" if "subject" in expression.groupindex else 1] or "") if match else ""

@@ -1,6 +1,7 @@
 """Both stages over every frame, counted on the pipeline's device: frames to report and tally."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from nerveceg.evaluation.report import Report, make_report
 from nerveceg.evaluation.results import ResultsBuilder
 from nerveceg.evaluation.tally import Tally, TallyBuilder
 from nerveceg.pipeline import Pipeline, Prediction
+from nerveceg.postprocess import clean_mask
 
 Watch = Callable[[Reading, Prediction], None]
 
@@ -81,7 +83,8 @@ class _Counting:
             if constant is None
             else ConstantMask(mean=constant.float(), threshold=0.5)
         )
-        self.tally = TallyBuilder()
+        steps = pipeline.rule.postprocess
+        self.tally = TallyBuilder(clean=partial(clean_mask, names=steps) if steps else None)
         self._pipeline = pipeline
         self._watch = watch
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from nerveceg.evaluation.bootstrap import RESAMPLES, Estimate, draw_subjects
 from nerveceg.evaluation.breakdown import Part, break_down
@@ -23,6 +24,9 @@ from nerveceg.evaluation.stages import (
     split_loss,
 )
 from nerveceg.files import write_text
+
+MOST_PARTS = 20
+"""A column of more different values (an age, a file name) names no subgroups."""
 
 NOTES: Mapping[str, str] = {
     "dice": "mean over all frames of Dice at native pixels; both empty = 1, one of them empty = 0",
@@ -82,10 +86,11 @@ class Report:
         return json.dumps(self.to_dict(), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
     def save(self, folder: Path) -> None:
-        """Write report.json and frames.csv, one row a frame, into a folder."""
+        """Write report.json, frames.csv (a row a frame) and subjects.csv into a folder."""
         write_text(folder / "report.json", self.to_json())
-        table = self.results.table().to_csv(index=False, lineterminator="\n")
-        write_text(folder / "frames.csv", table)
+        subjects = pd.DataFrame(self.by_subject)
+        for name, table in (("frames", self.results.table()), ("subjects", subjects)):
+            write_text(folder / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
 
 
 def make_report(
@@ -121,7 +126,11 @@ def make_report(
         loss=split_loss(results),
         contour=judge_contour(results, spacing_mm=spacing_mm),
         by_subject=break_down(results, results.subjects),
-        by_group={name: break_down(results, labels) for name, labels in results.groups.items()},
+        by_group={
+            name: break_down(results, labels)
+            for name, labels in results.groups.items()
+            if len(np.unique(labels)) <= MOST_PARTS
+        },
         bootstrap={"seed": seed, "resamples": resamples},
         facts=dict(facts or {}),
     )

@@ -77,7 +77,7 @@ class Results:
             {
                 "id": self.ids,
                 "subject": self.subjects,
-                **self.groups,
+                **{f"group_{name}": labels for name, labels in self.groups.items()},
                 "height": self.height,
                 "width": self.width,
                 "truth_area": self.truth_area,

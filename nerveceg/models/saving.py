@@ -18,8 +18,8 @@ from nerveceg.models.segmenter import Segmenter
 CLASSES: dict[str, type[nn.Module]] = {"Classifier": Classifier, "Segmenter": Segmenter}
 """The only classes a config may name; each has a `config` of its constructor's arguments."""
 
-LARGEST_CONFIG = 2**20
-"""Bytes; a real config.json has some hundreds."""
+LARGEST_CONFIG = 2**24
+"""Bytes; a stage that was trained on 600,000 frames records as much."""
 
 CURE = "train it first with tools/train_cls.py (stage 1) or tools/train_seg.py (stage 2)"
 

@@ -2,11 +2,14 @@
 
 import csv
 import io
+import os
+import shutil
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
+from nerveceg.data.frames import natural_key
 from nerveceg.data.reading import Reading
 from nerveceg.data.runlength import encode_runs
 from nerveceg.errors import NerveCegError
@@ -27,8 +30,24 @@ class Row(NamedTuple):
     column: str
 
 
+OUTPUTS = (
+    "masks",
+    "overlays",
+    "predictions.csv",
+    "submission.csv",
+    "report.json",
+    "frames.csv",
+    "subjects.csv",
+    "tally.npz",
+)
+"""All that inference leaves in a folder."""
+
+
 class PredictionWriter:
-    """Writes each frame's mask and overlay at once, the tables at the end.
+    """Writes each frame's mask and overlay, then the tables; all appear together at the end.
+
+    Until `finish`, everything lies in `workplace`, a folder beside; leaving the `with` block
+    without it leaves nothing.
 
     Raises:
         NerveCegError: the folder holds predictions already, or the suffix is no mask format.
@@ -39,38 +58,65 @@ class PredictionWriter:
     ) -> None:
         if mask_suffix not in (".png", ".tif"):
             raise NerveCegError(f"mask_suffix={mask_suffix}: .png or .tif is wanted")
-        if (folder / "predictions.csv").exists() and not overwrite:
+        taken = [name for name in OUTPUTS if (folder / name).exists()]
+        if taken and not overwrite:
             raise NerveCegError(
-                f"{folder} holds predictions already: output=OTHER, or overwrite=true replaces them"
+                f"{folder} holds {taken[0]} already: output=OTHER, or overwrite=true replaces it"
             )
+        self.workplace = folder.with_name(f".{folder.name}.{os.getpid()}.part")
         self._folder = folder
         self._suffix = mask_suffix
         self._overlays = overlays
         self._rows: list[Row] = []
         self._runs: list[tuple[str, str]] = []
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.workplace, ignore_errors=True)
+
     def write(self, reading: Reading, prediction: Prediction) -> None:
         """Write one frame's mask and overlay."""
         name = reading.frame.id
-        write_mask(self._folder / "masks" / f"{name}{self._suffix}", prediction.mask)
+        write_mask(self._place("masks", f"{name}{self._suffix}"), prediction.mask)
         row = _row(name, prediction)
         if self._overlays:
             caption = f"{name}   presence {row.presence}   {row.decision}"
             picture = draw_overlay(reading.image, prediction.mask, reading.truth, caption=caption)
-            with replacing(self._folder / "overlays" / f"{name}.png") as beside:
+            with replacing(self._place("overlays", f"{name}.png")) as beside:
                 picture.save(beside, format="PNG")
         self._rows.append(row)
         self._runs.append((name, encode_runs(prediction.mask)))
 
     def finish(self) -> list[Row]:
-        """Write predictions.csv and submission.csv; returns the rows of the first."""
+        """Write the tables and move everything to its place; returns predictions.csv's rows."""
+        rows = sorted(self._rows, key=lambda row: natural_key(row.id))
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(Row._fields)
-        writer.writerows(self._rows)
-        write_text(self._folder / "predictions.csv", text.getvalue())
-        write_submission(self._folder / "submission.csv", self._runs)
-        return self._rows
+        writer.writerows(rows)
+        write_text(self.workplace / "predictions.csv", text.getvalue())
+        write_submission(self.workplace / "submission.csv", self._runs)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for name in OUTPUTS:
+            _replace(self._folder / name, self.workplace / name)
+        return rows
+
+    def _place(self, kind: str, name: str) -> Path:
+        path = self.workplace / kind / name
+        if not path.resolve().is_relative_to(self.workplace.resolve()):
+            raise NerveCegError(f"frame id {name} would be written outside {self._folder}")
+        return path
+
+
+def _replace(old: Path, new: Path) -> None:
+    if old.is_dir():
+        shutil.rmtree(old)
+    else:
+        old.unlink(missing_ok=True)
+    if new.exists():
+        new.rename(old)
 
 
 def _row(name: str, prediction: Prediction) -> Row:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from nerveceg.evaluation.bootstrap import Estimate
+from nerveceg.evaluation.breakdown import Part
 from nerveceg.evaluation.report import Report
 from nerveceg.evaluation.rows import Row
 
@@ -16,18 +17,25 @@ def report_table(report: Report) -> str:
     """The report for a console: under 40 lines of at most 100 columns."""
     title = (
         f"Dice over {report.frames} frames of {report.subjects} subjects, "
-        f"{_number(report.prevalence)} with nerve\n"
+        f"{_number(report.prevalence)} with nerve{_split(report)}\n"
         "(mean over all frames at native pixels; both empty = 1; intervals over subjects)"
     )
     rows = tabulate([_cells(row) for row in report.rows], HEADERS, disable_numparse=True)
-    return "\n\n".join([title, rows, _stages(report), _loss(report), _contour(report)])
+    groups = [_group(name, parts) for name, parts in report.by_group.items()]
+    return "\n\n".join([title, rows, _stages(report), _loss(report), _contour(report), *groups])
 
 
-def markdown_table(report: Report) -> str:
-    """The rows of the report as a Markdown table."""
-    return tabulate(
-        [_cells(row) for row in report.rows], HEADERS, tablefmt="github", disable_numparse=True
-    )
+def _split(report: Report) -> str:
+    """A random split of frames is told beside the score that it flatters."""
+    split = str(report.facts.get("split") or "")
+    return f"; split by {split}" if split else ""
+
+
+def _group(name: str, parts: Sequence[Part]) -> str:
+    columns = ("frames", "prevalence", "all_empty", "dice", "dice_on_nerve")
+    rows = [[part.name, part.frames, *map(_number, part[3:7])] for part in parts]
+    headers = (name, *(column.replace("_", " ") for column in columns))
+    return tabulate(rows, headers, disable_numparse=True)
 
 
 def _cells(row: Row) -> Sequence[str]:

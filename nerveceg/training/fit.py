@@ -42,6 +42,7 @@ def fit(
     seed: int = 0,
     resume: bool = False,
     facts: Mapping[str, Any] | None = None,
+    begin: Callable[[], None] | None = None,
 ) -> Fitted:
     """Train a stage; the best epoch's averaged weights end in `folder` as safetensors and JSON.
 
@@ -50,16 +51,18 @@ def fit(
     patience: epochs without improvement after which the run stops.
     resume: go on from `folder`/state where an earlier run stopped.
     facts: what else config.json records of the run.
+    begin: called when everything is checked, before the first file is written.
 
     Raises:
         NerveCegError: unknown metric, nothing to learn from, nothing to resume, loss not finite.
     """
-    if metric not in objective.metrics:
-        raise NerveCegError(f"metric={metric}: this stage has {', '.join(objective.metrics)}")
-    folder.mkdir(parents=True, exist_ok=True)
+    _check(objective, metric=metric, epochs=epochs, batch_size=batch_size, accumulate=accumulate)
     run = Run(model, objective, runtime=runtime, accumulate=accumulate, clip=clip, ema=ema)
     run.feed(train, validation, batch_size=batch_size, seed=seed)
     run.prepare(optimizer, schedule, epochs=epochs)
+    if begin is not None:
+        begin()
+    folder.mkdir(parents=True, exist_ok=True)
     log = TrainingLog(folder, tensorboard=runtime.tensorboard)
     state = folder / "state" / "last.safetensors"
     best, done = run.restore(state) if resume else (Fitted(-math.inf, 0), 0)
@@ -80,3 +83,11 @@ def fit(
             break
     log.close()
     return best
+
+
+def _check(objective: Objective, *, metric: str, **counts: object) -> None:
+    if metric not in objective.metrics:
+        raise NerveCegError(f"metric={metric}: this stage has {', '.join(objective.metrics)}")
+    for name, count in counts.items():
+        if not isinstance(count, int) or count < 1:
+            raise NerveCegError(f"{name}={count}: a whole number from 1 is wanted")

@@ -16,7 +16,7 @@ def presence_logits(
     """Stage 1's logit for every frame of a data set, float32 [F] on the CPU."""
     model = runtime.place(classifier).eval()
     order = EpochSampler(range(len(dataset)), seed=0, shuffled=False)
-    loader = DataLoader(dataset, batch_size=batch_size, sampler=order, collate_fn=collate)
+    loader = DataLoader(dataset.plain(), batch_size=batch_size, sampler=order, collate_fn=collate)
     logits = []
     for batch in loader:
         with runtime.autocast():

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from nerveceg.data.dataset import Batch
-from nerveceg.errors import NerveCegError
 
 
 class TrainingLog:
@@ -50,10 +49,6 @@ class TrainingLog:
 
 
 def _open_board(folder: Path) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise NerveCegError(
-            "runtime.tensorboard=true needs TensorBoard: pip install nerveceg[tensorboard]"
-        ) from error
+    from torch.utils.tensorboard import SummaryWriter
+
     return SummaryWriter(str(folder))

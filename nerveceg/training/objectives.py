@@ -110,11 +110,12 @@ class MaskObjective:
             raise NerveCegError(
                 f"none of {len(dataset)} training frames shows the nerve: the segmenter needs some"
             )
+        wanted = round(self._negatives * len(positives))
         return EpochSampler(
             positives.tolist(),
             seed=seed,
-            extra=self._hard_negatives(dataset),
-            extra_count=round(self._negatives * len(positives)),
+            extra=self._hard_negatives(dataset, wanted),
+            extra_count=wanted,
         )
 
     def validation_places(self, dataset: FrameDataset) -> Sequence[int]:
@@ -140,9 +141,9 @@ class MaskObjective:
         total = area + truth
         return {"dice": torch.where(total == 0, 1.0, 2 * hits / total).mean().item()}
 
-    def _hard_negatives(self, dataset: FrameDataset) -> list[int]:
+    def _hard_negatives(self, dataset: FrameDataset, wanted: int) -> list[int]:
         negatives = np.flatnonzero(dataset.present.numpy() == 0)
         if self.hardness is None:
             return [int(place) for place in negatives]
         hardest_first = negatives[np.argsort(-self.hardness.numpy()[negatives], kind="stable")]
-        return [int(place) for place in hardest_first[: max(1, len(negatives) // 5)]]
+        return [int(place) for place in hardest_first[: max(wanted, len(negatives) // 5)]]

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from timm.scheduler.scheduler import Scheduler
 from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
@@ -46,6 +47,7 @@ class Run:
         self._runtime = runtime
         self._objective = objective
         self._clip = clip
+        _forget_earlier_runs(runtime)
         self._accelerator = Accelerator(
             cpu=runtime.torch_device.type == "cpu",
             mixed_precision="bf16" if runtime.bfloat16 else "no",
@@ -54,6 +56,7 @@ class Run:
         self._plain = runtime.place(model)
         self._ema = ModelEmaV3(self._plain, decay=ema, use_warmup=True)
         self._updates = 0
+        self._shown: dict[str, str] = {}
 
     def feed(
         self, train: FrameDataset, validation: FrameDataset, *, batch_size: int, seed: int
@@ -65,7 +68,7 @@ class Run:
         if not places:
             raise NerveCegError(
                 f"none of {len(validation)} validation frames can score this stage: take another "
-                "fold or a larger data.split.validation"
+                "fold or a larger data.split.validation_share"
             )
         fixed = EpochSampler(places, seed=0, shuffled=False)
         many = len(order) > batch_size
@@ -103,7 +106,7 @@ class Run:
         self._model, self._optimizer = self._accelerator.prepare(model, made)
 
     def train_epoch(self, epoch: int, epochs: int) -> float:
-        """Show every frame once; returns the mean loss."""
+        """Show the epoch's frames, whole batches only; returns the mean loss."""
         # Through accelerate's loader: it sets the sampler's epoch to a count of its own otherwise.
         self._loader.set_epoch(epoch)
         self._model.train()
@@ -115,7 +118,7 @@ class Run:
             with self._accelerator.accumulate(self._model):
                 losses.append(self._learn(batch, epoch))
             if number % 10 == 0:
-                bar.set_postfix(loss=f"{losses[-1].item():.4f}")
+                bar.set_postfix({"loss": f"{losses[-1].item():.4f}", **self._shown})
         return torch.stack(losses).mean().item()
 
     def _learn(self, batch: Batch, epoch: int) -> Tensor:
@@ -138,7 +141,8 @@ class Run:
     def validate(self, log: TrainingLog, epoch: int) -> Scores:
         """Scores of the averaged weights on the validation frames."""
         judged = []
-        for number, batch in enumerate(self._validation):
+        bar = tqdm(self._validation, desc="validating", unit="batch", leave=False)
+        for number, batch in enumerate(bar):
             image = batch.image.to(memory_format=self._runtime.memory_format)
             with self._accelerator.autocast():
                 output = self.averaged(image)
@@ -148,7 +152,9 @@ class Run:
             if number == 0:
                 log.images(epoch, batch, output)
         log.weights(epoch, self.averaged)
-        return self._objective.scores(torch.cat(judged))
+        scores = self._objective.scores(torch.cat(judged))
+        self._shown = {name: f"{score:.4f}" for name, score in scores.items()}
+        return scores
 
     def finish_epoch(self, epoch: int, score: float) -> None:
         """Tell schedules that look at the score."""
@@ -193,3 +199,12 @@ def _diverged(finding: str, epoch: int) -> NerveCegError:
         f"{finding} in epoch {epoch}: a smaller optimizer.lr or runtime.precision=float32 is the "
         "usual cure"
     )
+
+
+def _forget_earlier_runs(runtime: Runtime) -> None:
+    # accelerate keeps device and precision of a process's first run and refuses others; on several
+    # GPUs it takes the current one.
+    if AcceleratorState._shared_state:
+        AcceleratorState._reset_state(reset_partial_state=True)
+    if runtime.torch_device.type == "cuda" and runtime.torch_device.index is not None:
+        torch.cuda.set_device(runtime.torch_device)

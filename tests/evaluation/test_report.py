@@ -45,12 +45,13 @@ def test_saved_files_hold_the_report_and_every_frame(scans, report, tmp_path):
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         "frames.csv",
         "report.json",
+        "subjects.csv",
     ]
     assert (tmp_path / "run" / "report.json").read_text() == report.to_json()
     table = pd.read_csv(tmp_path / "run" / "frames.csv", dtype={"id": str, "subject": str})
     assert list(table["id"]) == scans.ids
     assert table["dice"].mean() == pytest.approx(report.dice.value, abs=1e-12)
-    assert table["device"].nunique() == 2
+    assert table["group_device"].nunique() == 2
 
 
 def test_frames_of_one_class_and_one_subject_still_make_a_report(scans):

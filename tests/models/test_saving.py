@@ -103,8 +103,8 @@ def test_a_damaged_config_is_refused(folder, text):
 
 
 def test_an_oversized_config_is_refused(folder):
-    rewrite(folder, ballast="x" * 2**21)
-    refused(folder, "config.json", "1048576 bytes")
+    rewrite(folder, ballast="x" * 2**24)
+    refused(folder, "config.json", "16777216 bytes")
 
 
 @pytest.mark.parametrize("name", ["torch.load", "os.system", "Pipeline", None, ["Classifier"]])

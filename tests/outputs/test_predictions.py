@@ -83,6 +83,7 @@ def test_the_submission_is_in_numeric_order_and_empty_where_nothing_is_drawn(tmp
 def test_masks_are_8_bit_grey_of_0_and_255(tmp_path):
     writer = PredictionWriter(tmp_path, overwrite=False)
     writer.write(reading("1_1", tmp_path), prediction(rows=slice(9), columns=slice(9)))
+    writer.finish()
     with Image.open(tmp_path / "masks" / "1_1.png") as picture:
         assert picture.mode == "L"
         assert set(np.unique(picture)) == {0, 255}
@@ -93,6 +94,7 @@ def test_an_overlay_shows_prediction_and_truth(tmp_path):
     writer = PredictionWriter(tmp_path, overwrite=False)
     drawn = prediction(rows=slice(2, 15), columns=slice(5, 25))
     writer.write(reading("1_1", tmp_path, truth), drawn)
+    writer.finish()
     with Image.open(tmp_path / "overlays" / "1_1.png") as picture:
         pixels = {tuple(map(int, pixel)) for pixel in np.asarray(picture).reshape(-1, 3)}
     assert {PREDICTION, TRUTH} <= pixels
@@ -139,3 +141,30 @@ def test_predictions_that_are_there_are_kept_unless_overwritten(tmp_path):
 def test_jpeg_is_no_format_for_masks(tmp_path):
     with pytest.raises(NerveCegError, match=r"mask_suffix=\.jpg"):
         PredictionWriter(tmp_path, mask_suffix=".jpg", overwrite=False)
+
+
+def test_without_an_end_nothing_is_left(tmp_path):
+    with PredictionWriter(tmp_path / "out", overwrite=False) as writer:
+        writer.write(reading("1_1", tmp_path), prediction())
+    assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == []
+
+
+def test_an_id_cannot_lead_out_of_the_folder(tmp_path):
+    with PredictionWriter(tmp_path / "out", overwrite=False) as writer:
+        frame = reading("1_1", tmp_path)
+        away = frame._replace(frame=frame.frame._replace(id="../../1_1"))
+        with pytest.raises(NerveCegError, match="outside"):
+            writer.write(away, prediction())
+
+
+def test_replacing_takes_away_what_inference_left_and_nothing_else(tmp_path):
+    (tmp_path / "out/masks").mkdir(parents=True)
+    (tmp_path / "out/masks/old.png").touch()
+    (tmp_path / "out/report.json").touch()
+    (tmp_path / "out/notes.txt").touch()
+    with PredictionWriter(tmp_path / "out", overwrite=True) as writer:
+        writer.write(reading("1_1", tmp_path), prediction())
+        writer.finish()
+    left = {path.name for path in (tmp_path / "out").iterdir()}
+    assert left == {"masks", "overlays", "predictions.csv", "submission.csv", "notes.txt"}
+    assert [path.name for path in (tmp_path / "out/masks").iterdir()] == ["1_1.png"]

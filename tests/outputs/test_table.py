@@ -5,7 +5,7 @@ from nerveceg.evaluation.baselines import fit_constant_mask
 from nerveceg.evaluation.report import Report, make_report
 from nerveceg.evaluation.results import ResultsBuilder
 from nerveceg.evaluation.rows import DEFINITIONS
-from nerveceg.outputs.table import markdown_table, report_table
+from nerveceg.outputs.table import report_table
 
 
 def make(*, surface: bool) -> Report:
@@ -54,10 +54,3 @@ def test_millimetres_and_distances_appear_only_where_known():
     assert "HD95 1.0 px (0.10 mm)" in report_table(make(surface=True))
     assert "HD95" not in report_table(make(surface=False))
     assert "nan" not in report_table(make(surface=False))
-
-
-def test_the_markdown_table_has_a_line_a_row():
-    lines = markdown_table(make(surface=True)).splitlines()
-    assert len(lines) == 2 + len(DEFINITIONS)
-    assert lines[2].startswith("| all empty ")
-    assert all(line.startswith("|") and line.endswith("|") for line in lines)

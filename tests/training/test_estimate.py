@@ -34,16 +34,3 @@ def test_the_measurement_leaves_the_model_as_it_was(stage, make_classifier, make
     assert not model.training
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
-
-
-def test_a_larger_frame_takes_longer(make_segmenter):
-    small, large = (
-        seconds_a_frame(
-            make_segmenter(0),
-            MaskObjective(loss=BceDice()),
-            size=size,
-            runtime=Runtime(device="cpu"),
-        )
-        for size in ((32, 32), (192, 192))
-    )
-    assert large > 2 * small

@@ -192,8 +192,8 @@ def _draw_plexus(rng: np.random.Generator) -> Plexus:
     return Plexus(
         fascicles=fascicles,
         connective_db=_between(rng, 7.0, 11.0),
-        rim_db=_between(rng, 9, 14),
-        core_db=_between(rng, -20, -12),
+        rim_db=_between(rng, 7.5, 12),
+        core_db=_between(rng, -16, -9),
     )
 
 
@@ -203,11 +203,11 @@ def _draw_spots(rng: np.random.Generator, location: Location) -> tuple[Spot, ...
             row=location.row + float(rng.normal(10, 45)),
             column=location.column + float(rng.choice([-1, 1])) * _between(rng, 80, 230),
             radius=_between(rng, 9, 20),
-            core_db=_between(rng, -14, -5),
-            rim_db=_between(rng, 5, 13),
+            core_db=_between(rng, -11, -4),
+            rim_db=_between(rng, 3, 10),
             plane=float(rng.normal(0, 14)),
         )
-        for _ in range(int(rng.poisson(6)))
+        for _ in range(int(rng.poisson(4)))
     )
 
 

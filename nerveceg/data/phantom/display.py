@@ -13,8 +13,8 @@ from nerveceg.data.phantom.sweep import Knobs
 # Grey values that real frames reach at 0, 5, ... 95 % of their pixels, then at 97.5 and 100 %.
 _TONE_SHARES = (*(step / 20 for step in range(20)), 0.975, 1.0)
 _TONE_GREYS = (
-    *(4, 29, 38, 44, 50, 55, 61, 66, 71, 76, 81, 88, 95, 102, 112, 123, 137, 154, 178, 226),
-    *(271, 340),
+    *(2, 25, 36, 44, 50, 55, 61, 66, 71, 76, 81, 88, 95, 102, 112, 123, 137, 155, 177, 219),
+    *(258, 330),
 )
 _TOP_ROWS = (117, 192, 206, 184, 177, 170, 162, 150, 142, 137, 133, 131)
 _TABLE_SIZE = 1024
@@ -34,7 +34,7 @@ class Screen:
     gain: float = 0.0
     gain_knob: float = 0.9
     contrast_knob: float = 0.08
-    matched: float = 0.8
+    matched: float = 0.95
     axial_blur: float = 1.0
     noise: float = 1.6
 

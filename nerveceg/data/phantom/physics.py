@@ -43,7 +43,7 @@ def draw_beam(rng: np.random.Generator) -> Beam:
     """One subject's beam, within the settings that a scanner of this kind shows."""
     return Beam(
         axial=float(rng.uniform(1.25, 1.6)),
-        lateral=float(rng.uniform(1.2, 1.6)),
+        lateral=float(rng.uniform(1.25, 1.65)),
         looks=3,
         attenuation=float(rng.uniform(-0.002, 0.006)),
     )

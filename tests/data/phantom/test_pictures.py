@@ -104,27 +104,33 @@ def _at_visibility(logit):
 def test_presence_is_not_readable_from_global_grey_statistics():
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import roc_auc_score
-    from sklearn.model_selection import GroupKFold, cross_val_predict
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    statistics, present, owners = _statistics(subjects=320)
-    for model in (
-        make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000)),
-        RandomForestClassifier(300, min_samples_leaf=3, random_state=0),
-    ):
-        odds = cross_val_predict(
-            model, statistics, present, groups=owners, cv=GroupKFold(5), method="predict_proba"
-        )
-        assert roc_auc_score(present, odds[:, 1]) == pytest.approx(0.5, abs=0.06)
+    # One set of 320 subjects leaves the area uncertain by .02: the mean of two is steadier.
+    sets = [_statistics(subjects=320, seed=seed) for seed in (0, 1)]
+    linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
+    forest = RandomForestClassifier(300, min_samples_leaf=3, random_state=0)
+    for model in (linear, forest):
+        areas = [_area_on_unseen_subjects(model, *statistics) for statistics in sets]
+        assert np.mean(areas) == pytest.approx(0.5, abs=0.06), areas
 
 
-def _statistics(*, subjects):
+def _area_on_unseen_subjects(model, statistics, present, owners):
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import GroupKFold, cross_val_predict
+
+    odds = cross_val_predict(
+        model, statistics, present, groups=owners, cv=GroupKFold(5), method="predict_proba"
+    )
+    return roc_auc_score(present, odds[:, 1])
+
+
+def _statistics(*, subjects, seed):
     """Histogram of 16 bins, mean and sd of 21 row bands and of the whole, of three frames each."""
     rows, present, owners = [], [], []
     for number in range(1, subjects + 1):
-        for frame in Subject(number).frames():
+        for frame in Subject(number, seed=seed).frames():
             bands = frame.image.reshape(21, -1).astype(float)
             histogram = np.histogram(frame.image, 16, (0, 256))[0] / frame.image.size
             whole = [frame.image.mean(), frame.image.std()]

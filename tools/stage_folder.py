@@ -1,0 +1,92 @@
+"""A stage's folder: who may write there, and what it records of the run."""
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+
+from nerveceg.errors import NerveCegError
+from nerveceg.tools.composition import build
+
+if TYPE_CHECKING:
+    from nerveceg.data.splits import Split
+
+MUST_STAY = ("data", "augment", "loss", "optimizer", "schedule", "seed", "fold")
+"""What a resumed run may not change, beside the stage's own node."""
+
+
+def check_stage_folder(folder: Path, config: DictConfig) -> None:
+    """Refuse to mix runs: a folder in use, nothing to resume, or another configuration."""
+    stopped = (folder / "state").is_dir()
+    if config.resume and not stopped:
+        raise NerveCegError(
+            f"resume=true, but {folder} holds no finished epoch: overwrite=true starts it anew"
+        )
+    if config.resume:
+        _check_same(folder, config)
+    elif folder.exists() and not config.overwrite:
+        cure = "resume=true goes on with it, " if stopped else ""
+        raise NerveCegError(
+            f"{folder} holds a run already: name=OTHER starts a new one, {cure}overwrite=true "
+            "replaces it"
+        )
+
+
+def stage_facts(config: DictConfig, split: "Split", folder: Path) -> dict[str, Any]:
+    """What config.json records of the run beside the network.
+
+    Raises:
+        NerveCegError: the run's other stage was trained on another split, size or data set.
+    """
+    from nerveceg.checkpoint import check_same_facts, describe_mask
+    from nerveceg.data.dataset import load_frame
+    from nerveceg.data.images import digest_of
+    from nerveceg.data.presence import is_present
+    from nerveceg.evaluation.baselines import GRID, fit_constant_mask
+
+    facts = {
+        "name": config.name,
+        "seed": config.seed,
+        "geometry": build(config.data.geometry).to_dict(),
+        "split": {**_plain(config.data.split), "fold": config.fold or 0},
+        "data": Path(config.data.root).name if config.data.root else config.data.name,
+    }
+    check_same_facts(folder, facts)
+    positives = (load_frame(frame)[1] for frame in split.train if is_present(frame))
+    seen = [*split.train, *split.validation]
+    return {
+        **facts,
+        "constant_mask": describe_mask(fit_constant_mask(positives).at(*GRID)),
+        "trained_on": sorted({digest_of(frame.image) for frame in seen}),
+    }
+
+
+def begin_stage(folder: Path, config: DictConfig) -> None:
+    """Empty the folder unless the run is resumed, and keep the configuration there."""
+    from nerveceg.files import write_text
+
+    if not config.resume:
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder.parent / "pipeline.json").unlink(missing_ok=True)
+    write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
+
+
+def _check_same(folder: Path, config: DictConfig) -> None:
+    """A resumed run goes on with what it began with; the file is read as data alone."""
+    began = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    now = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(now, dict)  # noqa: S101
+    for key in (*MUST_STAY, folder.name):
+        if began.get(key) != now[key]:
+            raise NerveCegError(
+                f"resume=true, but {key} isn't what {folder} began with: give the same overrides, "
+                "or name=OTHER for a new run"
+            )
+
+
+def _plain(node: DictConfig) -> dict[str, Any]:
+    values = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(values, dict)  # noqa: S101
+    return {str(key): value for key, value in values.items()}
