@@ -32,7 +32,7 @@ test: $(BIN)/.dev
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
 
 slow: $(BIN)/.dev
-	$(BIN)/python -m pytest --durations 10 -m slow
+	$(BIN)/python -m pytest --numprocesses 2 --dist load --durations 5 -m slow
 
 # setup.py lays conf/ and tools/ into the package, and there they are checked.
 lint: $(BIN)/.dev

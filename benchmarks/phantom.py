@@ -1,4 +1,4 @@
-"""Frames a second a core of the phantom, rendered and written, beside the issue's forty."""
+"""Frames a second a core of the phantom, rendered and written, beside the forty it must reach."""
 
 import platform
 import resource

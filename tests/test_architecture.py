@@ -1,5 +1,6 @@
 """What the code promises of itself: light imports, public names, no reach beyond its rooms."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,14 @@ def test_every_public_name_is_there_and_documented(name):
 def test_an_unknown_name_is_refused():
     with pytest.raises(AttributeError, match="segmnter"):
         nerveceg.segmnter  # noqa: B018
+
+
+def test_no_function_is_longer_than_the_house_allows():
+    for path in [*ROOT.glob("nerveceg/**/*.py"), *ROOT.glob("tools/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                words = (ast.get_docstring(node) or "").splitlines()
+                assert node.end_lineno - node.lineno - len(words) <= 45, f"{path}: {node.name}"
 
 
 def test_no_file_is_longer_than_the_house_allows():

@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from timm.scheduler.scheduler import Scheduler
@@ -41,8 +42,8 @@ def fit(
     patience: int | None = None,
     seed: int = 0,
     resume: bool = False,
-    facts: Mapping[str, Any] | None = None,
-    begin: Callable[[], None] | None = None,
+    facts: Mapping[str, Any] = MappingProxyType({}),
+    begin: Callable[[], None] = lambda: None,
 ) -> Fitted:
     """Train a stage; the best epoch's averaged weights end in `folder` as safetensors and JSON.
 
@@ -60,22 +61,17 @@ def fit(
     run = Run(model, objective, runtime=runtime, accumulate=accumulate, clip=clip, ema=ema)
     run.feed(train, validation, batch_size=batch_size, seed=seed)
     run.prepare(optimizer, schedule, epochs=epochs)
-    if begin is not None:
-        begin()
-    folder.mkdir(parents=True, exist_ok=True)
+    begin()
     log = TrainingLog(folder, tensorboard=runtime.tensorboard)
     state = folder / "state" / "last.safetensors"
     best, done = run.restore(state) if resume else (Fitted(-math.inf, 0), 0)
     for epoch in range(done + 1, epochs + 1):
         loss = run.train_epoch(epoch, epochs)
         scores = run.validate(log, epoch)
-        score = scores[metric]
         log.epoch(epoch, {"loss": loss, "rate": run.rate, **scores})
-        logger.info("epoch %d/%d: loss %.4f, %s %.4f", epoch, epochs, loss, metric, score)
-        if score > best.score:
+        if (score := scores[metric]) > best.score:
             best = Fitted(score, epoch)
-            chosen = {"metric": metric, "score": score, "epoch": epoch}
-            save_model(run.averaged, folder, {**(facts or {}), **chosen})
+            save_model(run.averaged, folder, {**facts, "metric": metric, **best._asdict()})
         run.finish_epoch(epoch, score)
         save_state(state, run.state(best, epoch))
         if patience is not None and epoch - best.epoch >= patience:

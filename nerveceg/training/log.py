@@ -1,6 +1,7 @@
 """What a run tells while it trains: one JSON line an epoch, and TensorBoard if asked for."""
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,21 @@ from torch import Tensor, nn
 
 from nerveceg.data.dataset import Batch
 
+logger = logging.getLogger(__name__)
+
 
 class TrainingLog:
     """Appends to `log.jsonl` in the stage's folder, and to `tensorboard/` beside it."""
 
     def __init__(self, folder: Path, *, tensorboard: bool) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "log.jsonl"
         self._board = _open_board(folder / "tensorboard") if tensorboard else None
 
     def epoch(self, number: int, values: Mapping[str, float]) -> None:
-        """Record an epoch's figures."""
+        """Record an epoch's figures, and say them."""
+        said = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+        logger.info("epoch %d: %s", number, said)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"epoch": number, **values}) + "\n")
         if self._board is not None:
