@@ -10,9 +10,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from nerveceg.data.frames import Frame
-from nerveceg.data.images import unknown_truth
+from nerveceg.data.images import digest_of, unknown_truth
 from nerveceg.data.reading import OnError, Reader, Reading
 from nerveceg.decision import draw, passes
+from nerveceg.errors import NerveCegError
 from nerveceg.evaluation.baselines import ConstantMask
 from nerveceg.evaluation.bootstrap import RESAMPLES
 from nerveceg.evaluation.report import Report, make_report
@@ -52,10 +53,16 @@ def evaluate(
 
     Raises:
         DataError: a frame's truth is unknown; with on_error="stop", a file can't be read.
+        NerveCegError: a frame was trained on.
     """
     for frame in frames:
         if frame.mask is None:
             raise unknown_truth(frame)
+        if pipeline.trained_on and digest_of(frame.image) in pipeline.trained_on:
+            raise NerveCegError(
+                f"frame {frame.id} was trained on: score subjects that neither stage has seen, as "
+                "nerveceg.inference.scorable picks them"
+            )
     counting = _Counting(pipeline, watch)
     reader = Reader(
         frames,

@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from nerveceg.data.images import read_image, read_mask
+from nerveceg.data.images import digest_of, read_image, read_mask
 from nerveceg.decision import Rule
 from nerveceg.errors import DataError, NerveCegError
 from nerveceg.evaluation.evaluate import evaluate
@@ -131,3 +131,9 @@ def test_groups_of_a_table_are_broken_down(pipeline, frames):
     grouped = [f._replace(groups={"device": "AB"[k % 2]}) for k, f in enumerate(frames[:6])]
     by_device = score(pipeline, grouped).report.by_group["device"]
     assert [part.frames for part in by_device] == [3, 3]
+
+
+def test_a_frame_that_was_trained_on_is_not_scored(pipeline, frames):
+    pipeline.trained_on = frozenset({digest_of(frames[1].image)})
+    with pytest.raises(NerveCegError, match=f"frame {frames[1].id} was trained on"):
+        evaluate(pipeline, frames[:3], progress=False)
