@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +16,26 @@ from nerveceg.data.runlength import decode_runs, encode_runs
 from nerveceg.decision import Rule
 from nerveceg.errors import NerveCegError
 from nerveceg.files import sha256_of, write_text
+from nerveceg.views import PLAIN, View, make_views
 
-SCHEMA = 1
+SCHEMA = 2
 STAGES = ("cls", "seg")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What makes a pipeline of two networks.
+    """What makes a pipeline of trained networks.
 
-    trained_on: digests of the image files that either stage was trained or chosen on.
+    members: folders inside the run's, each with the networks of one training; "." is the run's own.
+    views: what each network sees of a frame, whose probabilities are averaged.
+    trained_on: digests of the image files that any stage was trained or chosen on.
     constant_mask: bool [1, 1, h, w], the one mask over the whole frame, on any grid, that fits the
         training frames best; a baseline of every report. None where it isn't known.
     """
 
     geometry: Geometry
+    members: tuple[str, ...] = (".",)
+    views: tuple[View, ...] = PLAIN
     calibration: Calibration = Calibration()
     rule: Rule = Rule()
     trained_on: frozenset[str] = frozenset()
@@ -38,14 +43,21 @@ class Description:
 
 
 def write_description(folder: Path, described: Description) -> None:
-    """Write pipeline.json beside the weights of both stages."""
+    """Write pipeline.json beside the weights of every member."""
     content = {
         "schema": SCHEMA,
         "notice": "Research use only; not a medical device.",
         "geometry": described.geometry.to_dict(),
+        "views": [view.to_dict() for view in described.views],
         "calibration": described.calibration.to_dict(),
         "rule": described.rule.to_dict(),
-        "weights": {stage: sha256_of(weights_of(folder, stage)) for stage in STAGES},
+        "weights": {
+            member: {
+                stage: sha256_of(weights_of(folder / member, stage))
+                for stage in stages_of(folder / member)
+            }
+            for member in described.members
+        },
         "constant_mask": describe_mask(described.constant_mask),
         "trained_on": sorted(described.trained_on),
     }
@@ -66,35 +78,62 @@ def read_description(folder: Path) -> Description:
             f"reads {SCHEMA}: train again, or take the version of NerveCeg that wrote it"
         )
     try:
-        for stage in STAGES:
-            _check_weights(weights_of(folder, stage), content["weights"][stage])
+        for member, weights in content["weights"].items():
+            _check_inside(folder, member)
+            for stage in reversed(stages_of(folder / member)):
+                _check_weights(weights_of(folder / member, stage), weights[stage])
         return Description(
             geometry=Geometry.from_dict(content["geometry"]),
+            members=tuple(content["weights"]),
+            views=make_views(content["views"]),
             calibration=Calibration.from_dict(content["calibration"]),
             rule=Rule.from_dict(content["rule"]),
             trained_on=frozenset(content["trained_on"]),
-            constant_mask=_mask_of(content["constant_mask"]),
+            constant_mask=mask_of(content["constant_mask"]),
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise NerveCegError(f"{folder / 'pipeline.json'} lacks or misplaces {error}") from error
 
 
-def assemble(folder: Path, *, calibration: Calibration, rule: Rule) -> None:
-    """Write pipeline.json for two stages that were trained into a folder.
+def assemble(
+    folder: Path,
+    *,
+    rule: Rule,
+    calibration: Calibration | None = None,
+    views: tuple[View, ...] = PLAIN,
+) -> None:
+    """Write pipeline.json for the stages that were trained into a folder.
 
     Raises:
         NerveCegError: the stages were trained at different sizes, crops or splits.
     """
-    cls, seg = (_read_json(folder / s / "config.json", missing=_missing(folder)) for s in STAGES)
-    _compare_facts(folder, cls, seg)
-    described = Description(
-        geometry=Geometry.from_dict(seg["geometry"]),
-        calibration=calibration,
-        rule=rule,
-        trained_on=frozenset(cls["trained_on"]) | frozenset(seg["trained_on"]),
-        constant_mask=_mask_of(seg["constant_mask"]),
-    )
+    trained, calibration = describe_trained(folder), calibration or Calibration()
+    described = replace(trained, calibration=calibration, rule=rule, views=tuple(views))
     write_description(folder, described)
+
+
+def describe_trained(folder: Path) -> Description:
+    """What the stages in a folder record of themselves, neither calibrated nor with a rule yet.
+
+    Raises:
+        NerveCegError: a stage is missing; they were trained at different sizes, crops or splits.
+    """
+    facts = [stage_facts(folder, stage) for stage in stages_of(folder)]
+    _compare_facts(folder, facts[0], facts[-1])
+    return Description(
+        geometry=Geometry.from_dict(facts[-1]["geometry"]),
+        trained_on=frozenset().union(*(stage["trained_on"] for stage in facts)),
+        constant_mask=mask_of(facts[-1]["constant_mask"]),
+    )
+
+
+def stage_facts(folder: Path, stage: str) -> Mapping[str, Any]:
+    """What a trained stage's config.json records of its training.
+
+    Raises:
+        NerveCegError: it is missing or no JSON object.
+    """
+    return _read_json(folder / stage / "config.json", missing=_missing(folder))
 
 
 def check_same_facts(folder: Path, facts: Mapping[str, Any]) -> None:
@@ -118,14 +157,26 @@ def _compare_facts(folder: Path, there: Mapping[str, Any], here: Mapping[str, An
             )
 
 
+def stages_of(folder: Path) -> tuple[str, ...]:
+    """The stages that a run's folder has or waits for: one alone where it has no gate."""
+    path = folder / "seg" / "config.json"
+    gated = not path.is_file() or _read_json(path, missing="").get("gate", True)
+    return STAGES if gated else STAGES[1:]
+
+
 def missing_stages(folder: Path) -> list[str]:
     """The stages that are not trained yet in a run's folder."""
-    return [stage for stage in STAGES if not weights_of(folder, stage).is_file()]
+    return [stage for stage in stages_of(folder) if not weights_of(folder, stage).is_file()]
 
 
 def weights_of(folder: Path, stage: str) -> Path:
     """The file of a stage's weights."""
     return folder / stage / "model.safetensors"
+
+
+def _check_inside(folder: Path, member: str) -> None:
+    if not (folder / member).resolve().is_relative_to(folder.resolve()):
+        raise NerveCegError(f"{folder / 'pipeline.json'} names {member!r}, which lies outside it")
 
 
 def _check_weights(path: Path, wanted: str) -> None:
@@ -170,7 +221,8 @@ def describe_mask(mask: Tensor | None) -> dict[str, Any] | None:
     return {"size": list(pixels.shape), "runs": encode_runs(pixels)}
 
 
-def _mask_of(described: Mapping[str, Any] | None) -> Tensor | None:
+def mask_of(described: Mapping[str, Any] | None) -> Tensor | None:
+    """The mask that `describe_mask` described."""
     if described is None:
         return None
     height, width = described["size"]

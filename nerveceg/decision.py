@@ -1,39 +1,64 @@
 """The joint decision: which mask a frame gets, or none."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from nerveceg.errors import NerveCegError
+from nerveceg.expected_dice import plug_in
 from nerveceg.postprocess import check_steps, postprocess
+
+Correct = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """Thresholds of the two stages, and what is done to a mask.
 
-    presence: a frame keeps its mask iff its presence is above this. With both-empty Dice = 1 the
-        best place is 1 / (1 + d), d being the expected Dice of a detected nerve: always above .5.
-    mask: a pixel belongs to the mask iff its probability is at least this.
+    With both-empty Dice = 1 a frame is best left empty iff 1 - pi >= pi * d, pi being its presence
+    and d the Dice that its mask is expected to have if the nerve is there; and the best mask are
+    the pixels of at least half that Dice. None asks for these; a number is a plain threshold.
+
+    presence: a frame keeps its mask iff its presence is above this (with a miss rate: at least
+        this); None: above 1 / (1 + d).
+    mask: a pixel belongs to the mask iff its probability is at least this; None: half the expected
+        Dice of the best mask.
     area: a mask of fewer pixels, at native size, is taken for none.
+    prevalence: share of frames with nerve to expect where the frames come from; None: as where
+        presence was calibrated.
+    miss_rate: choose the gate so that of a new subject's nerve frames no more than this share is
+        expected to be missed, whatever that costs in Dice; presence, mask and area must be None, 0.
+    refer: a frame is for a human to look at iff its expected score less its spread is below this.
     postprocess: names of steps, in their order.
     """
 
-    presence: float = 0.56
-    mask: float = 0.5
+    presence: float | None = 0.56
+    mask: float | None = 0.5
     area: int = 0
+    prevalence: float | None = None
+    miss_rate: float | None = None
+    refer: float = 0.0
     postprocess: tuple[str, ...] = ("largest_component", "fill_holes")
 
     def __post_init__(self) -> None:
-        if not 0 <= self.presence <= 1:
+        if self.presence is not None and not 0 <= self.presence <= 1:
             raise NerveCegError(f"rule.presence={self.presence}: a number in [0, 1] is wanted")
-        if not 0 < self.mask <= 1:
+        if self.mask is not None and not 0 < self.mask <= 1:
             raise NerveCegError(f"rule.mask={self.mask}: a number in (0, 1] is wanted")
         if self.area < 0:
             raise NerveCegError(f"rule.area={self.area}: a number of pixels from 0 is wanted")
+        for name in ("prevalence", "miss_rate"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < 1:
+                raise NerveCegError(f"rule.{name}={value}: a number between 0 and 1 is wanted")
+        if self.miss_rate is not None and (self.mask, self.area) != (None, 0):
+            raise NerveCegError(
+                f"rule.miss_rate={self.miss_rate} beside a plain rule: a frame may be empty only "
+                "if the gate says so, rule=joint is wanted"
+            )
         check_steps(self.postprocess)
         object.__setattr__(self, "postprocess", tuple(self.postprocess))
 
@@ -47,25 +72,56 @@ class Rule:
         return cls(**{**values, "postprocess": tuple(values["postprocess"])})
 
 
-def decide(presence: Tensor, probability: Tensor, rule: Rule) -> Tensor:
+class Drawing(NamedTuple):
+    """The masks that N frames get if they show the nerve."""
+
+    mask: Tensor
+    """bool [N, 1, H, W]"""
+    expected: Tensor
+    """float32 [N] in [0, 1], the Dice that the best mask is expected to have then"""
+
+
+def draw(probability: Tensor, rule: Rule, correct: Correct | None = None) -> Drawing:
+    """Masks of frames, bool, and their expected Dice.
+
+    probability: float32 [N, 1, H, W] in [0, 1] at native pixels, given that the nerve is there.
+    correct: plug-in expected Dice, float32 [N], to what it is worth; it moves the gate alone.
+    """
+    best = plug_in(probability.nan_to_num())  # who counts the mask, or predicts, refuses NaN
+    threshold = best.threshold[:, None, None, None] if rule.mask is None else rule.mask
+    masks = postprocess(probability >= threshold, rule.postprocess)
+    areas = masks.flatten(1).sum(dim=1)
+    masks = masks & (areas >= rule.area)[:, None, None, None]
+    return Drawing(masks, best.dice if correct is None else correct(best.dice))
+
+
+def passes(presence: Tensor, expected: Tensor, rule: Rule) -> Tensor:
+    """Whether the gate lets a frame through, bool [N]; presence and expected Dice: float32 [N]."""
+    if rule.presence is None:
+        return presence * expected > 1 - presence
+    # A miss rate is guaranteed for a gate that keeps the frames at its threshold, also at 0.
+    if rule.miss_rate is not None:
+        return presence >= rule.presence
+    return presence > rule.presence
+
+
+def decide(
+    presence: Tensor, probability: Tensor, rule: Rule, correct: Correct | None = None
+) -> Tensor:
     """The masks of N frames, bool [N, 1, H, W]; empty where the rule says that no nerve is shown.
 
     presence: float32 [N] in [0, 1].
     probability: float32 [N, 1, H, W] in [0, 1], at native pixels.
+    correct: as in `draw`.
     """
-    passed = passes(presence, rule)
-    masks = torch.zeros_like(probability, dtype=torch.bool)
-    masks[passed] = draw(probability[passed], rule)
-    return masks
+    drawing = draw(probability, rule, correct)
+    passed = passes(presence, drawing.expected, rule)
+    return drawing.mask & passed[:, None, None, None]
 
 
-def passes(presence: Tensor, rule: Rule) -> Tensor:
-    """Whether the gate lets a frame through, bool [N], for presence, float32 [N]."""
-    return presence > rule.presence
+def expected_score(presence: Tensor, expected: Tensor, drawn: Tensor) -> Tensor:
+    """The Dice that frames are expected to get, float32 [N]: pi * d with a mask, else 1 - pi.
 
-
-def draw(probability: Tensor, rule: Rule) -> Tensor:
-    """The masks, bool [N, 1, H, W], that frames get if they show the nerve."""
-    masks = postprocess(probability >= rule.mask, rule.postprocess)
-    areas = masks.flatten(1).sum(dim=1)
-    return masks & (areas >= rule.area)[:, None, None, None]
+    presence, expected: float32 [N]. drawn: bool [N], whether the final mask has a pixel.
+    """
+    return torch.where(drawn, presence * expected, 1 - presence)

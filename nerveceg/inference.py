@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 from tqdm import tqdm
 
 from nerveceg.data.frames import Frame
 from nerveceg.data.images import digest_of
 from nerveceg.data.reading import OnError, Reader, Reading
+from nerveceg.operation import uncalibrated
 from nerveceg.pipeline import Pipeline, Prediction
+from nerveceg.probability.prior import estimate_prevalence
 
 
 def predict_frames(
@@ -40,6 +43,29 @@ def predict_frames(
                 watch(reading, prediction)
             bar.update(len(readings))
     return reader.failures
+
+
+def estimate_prevalence_of(
+    pipeline: Pipeline, frames: Sequence[Frame], *, batch_size: int = 16, progress: bool = True
+) -> float:
+    """The most likely share of frames that show the nerve, by EM on the gate's presence alone.
+
+    Raises:
+        NerveCegError: the pipeline isn't calibrated.
+        DataError: a file can't be read.
+    """
+    trained = pipeline.calibration.prevalence
+    if trained is None:
+        raise uncalibrated("rule.prevalence=estimate")
+    workers = pipeline.runtime.worker_count
+    reader = Reader(frames, batch_size=batch_size, truth=False, workers=workers)
+    said: list[float] = []
+    with tqdm(total=len(frames), desc="prevalence", unit="frame", disable=not progress) as bar:
+        for readings in reader:
+            network_input = pipeline.network_input([reading.image for reading in readings])
+            said += pipeline.presence(network_input).value.tolist()
+            bar.update(len(readings))
+    return estimate_prevalence(np.array(said), trained=trained)
 
 
 def scorable(pipeline: Pipeline, frames: Sequence[Frame]) -> list[Frame]:

@@ -1,4 +1,4 @@
-"""Both stages, calibration and rule in one object: a frame in, presence and mask out."""
+"""Networks, calibration and rule in one object: a frame in, presence and mask out."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from nerveceg.calibration import Calibration
 from nerveceg.checkpoint import (
@@ -16,15 +16,20 @@ from nerveceg.checkpoint import (
     Description,
     describe_mask,
     read_description,
+    stages_of,
     write_description,
 )
 from nerveceg.data.dataset import as_input
 from nerveceg.data.geometry import Geometry
 from nerveceg.data.images import read_image
-from nerveceg.decision import Rule, decide, passes
+from nerveceg.decision import Rule
+from nerveceg.ensemble import Ensemble
 from nerveceg.errors import NerveCegError
+from nerveceg.models.member import Member
 from nerveceg.models.saving import load_config, load_model, save_model
+from nerveceg.operation import OperatingPoint, Presence
 from nerveceg.runtime import Runtime
+from nerveceg.views import PLAIN, View
 
 Grey = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -34,33 +39,38 @@ class Prediction(NamedTuple):
     """What the pipeline says of one frame."""
 
     presence: float
-    """probability that the frame shows the nerve"""
+    """probability that the frame shows the nerve, after a look at its mask if it got that far"""
     mask: Mask
     """bool [H, W] at native pixels, empty where the rule says that no nerve is shown"""
+    expected: float = float("nan")
+    """the Dice that this mask is expected to get; honest where the pipeline is calibrated"""
+    spread: float = 0.0
+    """standard deviation of presence over members and views"""
 
 
 class Pipeline:
-    """Classifier, calibration, segmenter and rule; what training did to a frame is done here too.
+    """Networks, calibration and rule; what training did to a frame is done here too.
 
-    trained_on: digests of the image files that either stage was trained or chosen on.
+    members: the networks of each training run; the probabilities of several are averaged.
+    views: what each network sees of a frame; averaged likewise.
+    trained_on: digests of the image files that any stage was trained or chosen on.
     constant_mask: bool [1, 1, h, w], the one mask over the whole frame, on any grid, that fits the
         training frames best; a baseline of every report.
     """
 
     def __init__(
         self,
-        classifier: nn.Module,
-        segmenter: nn.Module,
+        members: Sequence[Member],
         *,
         geometry: Geometry,
+        views: Sequence[View] = PLAIN,
         calibration: Calibration | None = None,
         rule: Rule | None = None,
         trained_on: frozenset[str] = frozenset(),
         constant_mask: Tensor | None = None,
         runtime: Runtime | None = None,
     ) -> None:
-        self.classifier = classifier.eval()
-        self.segmenter = segmenter.eval()
+        self.ensemble = Ensemble(members, views=views)
         self.geometry = geometry
         self.calibration = calibration or Calibration()
         self.rule = rule or Rule()
@@ -71,13 +81,17 @@ class Pipeline:
     def use(self, runtime: Runtime) -> "Pipeline":
         """Run on the runtime's device at its precision from now on."""
         self.runtime = runtime
-        for model in (self.classifier, self.segmenter):
-            runtime.place(model)
+        self.ensemble.use(runtime)
         return self
 
     def to(self, device: str) -> "Pipeline":
         """Run on that device from now on."""
         return self.use(replace(self.runtime, device=device))
+
+    @property
+    def operation(self) -> OperatingPoint:
+        """The rule on the calibration."""
+        return OperatingPoint(calibration=self.calibration, rule=self.rule)
 
     def network_input(self, images: Sequence[Grey]) -> Tensor:
         """Frames of any size, uint8 [H, W], as the networks take them, float32 [N, 1, h, w].
@@ -95,34 +109,48 @@ class Pipeline:
         stacked = torch.cat(sized).to(self.runtime.torch_device)
         return as_input(stacked).contiguous(memory_format=self.runtime.memory_format)
 
-    @torch.inference_mode()
-    def presence(self, network_input: Tensor) -> Tensor:
-        """Calibrated presence, float32 [N], for `network_input`."""
-        with self.runtime.autocast():
-            logit = self.classifier(network_input)
-        return self.calibration(logit.float())
+    def presence(self, network_input: Tensor) -> Presence:
+        """The gate's calibrated presence of the frames of `network_input`."""
+        return self.operation.presence(self.ensemble.presence_logits(network_input))
 
-    @torch.inference_mode()
     def probability(self, network_input: Tensor) -> Tensor:
-        """Mask probability, float32 [N, 1, h, w] at the networks' size, for `network_input`."""
-        with self.runtime.autocast():
-            logit: Tensor = self.segmenter(network_input)
-        return logit.float().sigmoid()
+        """Calibrated mask probability, float32 [N, 1, h, w], given that the nerve is there."""
+        return self.operation.probability(self.ensemble.mask_logits(network_input))
 
     @torch.inference_mode()
     def predict_batch(self, images: Sequence[Grey]) -> list[Prediction]:
-        """Predictions for frames of any sizes; only those the gate passes reach the segmenter."""
-        network_input = self.network_input(images)
-        presence = self.presence(network_input)
-        masks = [np.zeros(image.shape, dtype=np.bool_) for image in images]
-        passed = passes(presence, self.rule).nonzero()[:, 0]
-        if len(passed):
-            probability = self.probability(network_input[passed])
-            for place, one in zip(passed.tolist(), torch.split(probability, 1), strict=True):
+        """Predictions for frames of any sizes; only those the gate may pass reach the segmenter.
+
+        Raises:
+            NerveCegError: an array of another kind, or a network's output is NaN.
+        """
+        network_input, point = self.network_input(images), self.operation
+        gate, spread = self.presence(network_input)
+        _refuse_nan("presence", gate[:, None], range(len(images)))
+        presence = point.before_mask(gate).tolist()
+        predictions = [
+            Prediction(*one)
+            for one in zip(
+                presence,
+                [np.zeros(image.shape, dtype=np.bool_) for image in images],
+                [1 - value for value in presence],
+                spread.tolist(),
+                strict=True,
+            )
+        ]
+        asked = point.may_pass(gate).nonzero()[:, 0]
+        if len(asked):
+            probability = self.probability(network_input[asked])
+            _refuse_nan("mask probability", probability, asked.tolist())
+            for place, one in zip(asked.tolist(), torch.split(probability, 1), strict=True):
                 native = self.geometry.restore(one, images[place].shape)
-                decided = decide(presence[place : place + 1], native, self.rule)
-                masks[place] = decided[0, 0].cpu().numpy()
-        return [Prediction(*pair) for pair in zip(presence.tolist(), masks, strict=True)]
+                decision = point.decide(gate[place : place + 1], native)
+                predictions[place] = predictions[place]._replace(
+                    presence=decision.presence.item(),
+                    mask=decision.final[0, 0].cpu().numpy(),
+                    expected=decision.score.item(),
+                )
+        return predictions
 
     def predict(self, image: Grey | Path | str) -> Prediction:
         """Prediction for one frame: uint8 [H, W], or the path of an image file."""
@@ -133,20 +161,19 @@ class Pipeline:
     def save_pretrained(self, folder: Path | str) -> None:
         """Write weights, geometry, calibration and rule to a folder."""
         folder = Path(folder)
+        members = self.ensemble.members
+        names = ["."] if len(members) == 1 else [f"fold_{k}" for k in range(len(members))]
+        for name, member in zip(names, members, strict=True):
+            self._save_member(member, folder / name)
         described = Description(
             geometry=self.geometry,
+            members=tuple(names),
+            views=self.ensemble.views,
             calibration=self.calibration,
             rule=self.rule,
             trained_on=self.trained_on,
             constant_mask=self.constant_mask,
         )
-        facts = {
-            "geometry": self.geometry.to_dict(),
-            "trained_on": sorted(self.trained_on),
-            "constant_mask": describe_mask(self.constant_mask),
-        }
-        for stage, model in zip(STAGES, (self.classifier, self.segmenter), strict=True):
-            save_model(model, folder / stage, {**_facts_of(folder / stage), **facts})
         write_description(folder, described)
 
     @classmethod
@@ -157,15 +184,58 @@ class Pipeline:
             NerveCegError: a file is missing, damaged or changed.
         """
         folder = Path(folder)
-        described = read_description(folder)
+        return cls.from_description(read_description(folder), folder, runtime=runtime)
+
+    @classmethod
+    def from_description(
+        cls, described: Description, folder: Path, *, runtime: Runtime | None = None
+    ) -> "Pipeline":
+        """The pipeline that a description makes of the networks in a folder.
+
+        Raises:
+            NerveCegError: a network's file is missing or damaged.
+        """
         return cls(
-            *(load_model(folder / stage) for stage in STAGES),
+            [load_member(folder / member) for member in described.members],
             geometry=described.geometry,
+            views=described.views,
             calibration=described.calibration,
             rule=described.rule,
             trained_on=described.trained_on,
             constant_mask=described.constant_mask,
             runtime=runtime,
+        )
+
+    def _save_member(self, member: Member, folder: Path) -> None:
+        facts = {
+            "geometry": self.geometry.to_dict(),
+            "trained_on": sorted(self.trained_on),
+            "constant_mask": describe_mask(self.constant_mask),
+            "gate": member.classifier is not None,
+        }
+        for stage, model in zip(STAGES, (member.classifier, member.segmenter), strict=True):
+            if model is not None:
+                save_model(model, folder / stage, {**_facts_of(folder / stage), **facts})
+
+
+def load_member(folder: Path) -> Member:
+    """The networks that one training run left in a folder.
+
+    Raises:
+        NerveCegError: a file is missing or damaged.
+    """
+    *gate, segmenter = (load_model(folder / stage) for stage in stages_of(folder))
+    return Member(gate[0] if gate else None, segmenter)
+
+
+def _refuse_nan(name: str, values: Tensor, places: Sequence[int]) -> None:
+    """Stop at a frame whose values, float [N, ...], hold a NaN: it would pass for an empty one."""
+    whole = values.flatten(1).sum(1).isfinite().tolist()
+    broken = [place for place, fine in zip(places, whole, strict=True) if not fine]
+    if broken:
+        raise NerveCegError(
+            f"frame {broken[0] + 1} of the batch has a NaN {name}: look for overflow in half "
+            "precision or weights that diverged in training"
         )
 
 

@@ -23,8 +23,10 @@ from nerveceg.data.phantom import write_phantom
 from nerveceg.data.presence import is_present
 from nerveceg.decision import Rule
 from nerveceg.models.classifier import Classifier
+from nerveceg.models.member import Member
 from nerveceg.models.segmenter import Segmenter
 from nerveceg.pipeline import Pipeline
+from nerveceg.probability.maps import Platt
 
 settings.register_profile("project", deadline=None, max_examples=50, derandomize=True)
 settings.load_profile("project")
@@ -92,12 +94,13 @@ def pipeline(
 ) -> Pipeline:
     """Untrained networks; half of the frames pass the gate, and a fifth of a frame is mask."""
     made = Pipeline(
-        make_classifier(0), make_segmenter(0), geometry=geometry, rule=Rule(presence=0.0)
+        [Member(make_classifier(0), make_segmenter(0))],
+        geometry=geometry,
+        rule=Rule(presence=0.0),
     )
     network_input = made.network_input([read_image(frame.image) for frame in frames])
-    with torch.inference_mode():
-        middle = made.classifier(network_input).quantile(0.5).item()
-    made.calibration = Calibration(slope=500.0, intercept=-500.0 * middle)
+    middle = made.ensemble.presence_logits(network_input).quantile(0.5).item()
+    made.calibration = Calibration(presence=Platt(slope=500.0, intercept=-500.0 * middle))
     level = made.probability(network_input).flatten()[::7].quantile(0.8).item()
     made.rule = Rule(presence=0.5, mask=level, area=20)
     return made

@@ -1,15 +1,20 @@
 import json
 import re
+import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
-from nerveceg.calibration import Calibration
+from nerveceg.calibration import Calibration, Correction
 from nerveceg.checkpoint import (
     Description,
     assemble,
+    describe_trained,
     missing_stages,
     read_description,
+    stages_of,
     write_description,
 )
 from nerveceg.data.geometry import Geometry
@@ -17,9 +22,18 @@ from nerveceg.decision import Rule
 from nerveceg.errors import NerveCegError
 from nerveceg.files import sha256_of
 from nerveceg.models.saving import save_model
+from nerveceg.probability.maps import Beta, Platt
+from nerveceg.probability.misses import MissCurve
+from nerveceg.views import View
 
 RULE = Rule(presence=0.6, mask=0.45, area=30, postprocess=("fill_holes",))
-CALIBRATION = Calibration(slope=1.3, intercept=-0.2)
+CALIBRATION = Calibration(
+    presence=Beta(a=1.3, b=0.9, c=-0.2),
+    pixel=Platt(slope=0.4, intercept=0.1),
+    contour=Correction(slope=0.8, intercept=0.1),
+    prevalence=0.4,
+    misses=MissCurve.of(np.array([0.2, 0.7, 0.9]), np.array(["1", "1", "2"])),
+)
 
 
 def save_stages(folder, models, *, seg=None, **both):
@@ -71,13 +85,14 @@ def test_a_description_comes_back_equal(run):
         geometry=Geometry(size=(32, 32), crop=(20, 30)),
         calibration=CALIBRATION,
         rule=RULE,
+        views=(View(), View(scale=0.9, mirrored=True)),
         trained_on=frozenset({"dd"}),
         constant_mask=mask,
     )
     write_description(run, written)
     read = read_description(run)
     assert torch.equal(read.constant_mask, mask)
-    for name in ("geometry", "calibration", "rule", "trained_on"):
+    for name in ("geometry", "members", "views", "calibration", "rule", "trained_on"):
         assert getattr(read, name) == getattr(written, name)
 
 
@@ -153,10 +168,12 @@ def change(run, **entries):
 
 
 def test_another_schema_is_refused(run):
-    assert "schema 2" in change(run, schema=2)
+    assert "schema 1" in change(run, schema=1)
 
 
-@pytest.mark.parametrize("name", ["geometry", "calibration", "rule", "weights", "trained_on"])
+@pytest.mark.parametrize(
+    "name", ["geometry", "views", "calibration", "rule", "weights", "trained_on"]
+)
 def test_a_file_that_lacks_an_entry_is_refused_by_its_name(run, name):
     message = change(run, **{name: "gone"})
     assert "pipeline.json" in message
@@ -165,6 +182,74 @@ def test_a_file_that_lacks_an_entry_is_refused_by_its_name(run, name):
 
 def test_a_rule_with_an_unknown_entry_is_refused(run):
     assert "sharpness" in change(run, rule={**RULE.to_dict(), "sharpness": 1})
+
+
+@pytest.fixture
+def folds(tmp_path, models):
+    """A folder of two runs, put together as an ensemble."""
+    folder = tmp_path / "folds"
+    for name in ("fold_0", "fold_1"):
+        save_stages(folder / name, models)
+    described = replace(
+        describe_trained(folder / "fold_0"),
+        members=("fold_0", "fold_1"),
+        calibration=CALIBRATION,
+        rule=RULE,
+    )
+    write_description(folder, described)
+    return folder
+
+
+def test_every_member_is_described_with_both_digests(folds):
+    assert read_description(folds).members == ("fold_0", "fold_1")
+    weights = json.loads((folds / "pipeline.json").read_text())["weights"]
+    for member, digests in weights.items():
+        for stage, digest in digests.items():
+            assert digest == sha256_of(folds / member / stage / "model.safetensors")
+    assert [*weights] == ["fold_0", "fold_1"]
+    assert all([*digests] == ["cls", "seg"] for digests in weights.values())
+
+
+@pytest.mark.parametrize("name", ["../outside", "fold_0/../../outside", "absolute", "link"])
+def test_a_member_outside_the_runs_folder_is_refused(folds, tmp_path, models, name):
+    save_stages(tmp_path / "outside", models)
+    (folds / "link").symlink_to(tmp_path / "outside")
+    name = str(tmp_path / "outside") if name == "absolute" else name
+    path = folds / "pipeline.json"
+    content = json.loads(path.read_text())
+    content["weights"][name] = content["weights"]["fold_0"]
+    path.write_text(json.dumps(content))
+    message = refused(read_description, folds)
+    assert repr(name) in message
+    assert "outside" in message
+
+
+@pytest.mark.parametrize("stage", ["cls", "seg"])
+def test_a_stage_without_a_digest_is_refused(run, stage):
+    assemble(run, calibration=CALIBRATION, rule=RULE)
+    weights = json.loads((run / "pipeline.json").read_text())["weights"]
+    del weights["."][stage]
+    message = change(run, weights=weights)
+    assert "pipeline.json" in message
+    assert stage in message
+
+
+def test_a_run_without_a_gate_has_one_stage(tmp_path, models):
+    folder = tmp_path / "single"
+    facts = {"geometry": Geometry().to_dict(), "trained_on": ["aa"], "constant_mask": None}
+    assert missing_stages(folder) == ["cls", "seg"]
+    save_model(models[1], folder / "seg", {**facts, "gate": False})
+    assert stages_of(folder) == ("seg",)
+    assert missing_stages(folder) == []
+    assemble(folder, rule=RULE)
+    assert read_description(folder).trained_on == {"aa"}
+    assert [*json.loads((folder / "pipeline.json").read_text())["weights"]["."]] == ["seg"]
+    shutil.rmtree(folder / "seg")
+    assert str(folder / "seg" / "model.safetensors") in refused(read_description, folder)
+
+
+def test_a_stage_of_an_older_run_that_says_nothing_of_a_gate_has_one(run):
+    assert stages_of(run) == ("cls", "seg")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "\x00"])

@@ -1,6 +1,7 @@
 """Every YAML composes, and binds to the signature it calls."""
 
 import inspect
+from dataclasses import replace
 from pathlib import Path
 
 import hydra
@@ -8,7 +9,10 @@ import pytest
 from hydra.utils import get_method, instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from nerveceg.decision import Rule
+from nerveceg.probability.maps import FORMS
 from nerveceg.training.fit import fit
+from nerveceg.views import View
 
 CONF = Path(__file__).parents[1] / "conf"
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name[0] != "_")
@@ -70,3 +74,26 @@ def test_every_experiment_says_the_command_that_runs_it():
         head = path.read_text(encoding="utf-8").splitlines()[:3]
         assert head[0] == "# @package _global_"
         assert head[1].startswith(("# python tools/", "# make ")), path.name
+
+
+@pytest.mark.parametrize("tta", [o for g, o in OPTIONS if g == "tta"])
+def test_views_are_distinct_and_the_frame_itself_comes_first(tta):
+    views = instantiate(compose(f"tta={tta}").tta, _convert_="all")
+    assert views[0] == View()
+    assert len(set(views)) == len(views)
+
+
+def test_plain_and_joint_rules_differ_in_their_thresholds_alone():
+    plain, joint = (
+        instantiate(compose(f"rule={rule}").rule, _convert_="all") for rule in ("plain", "joint")
+    )
+    assert (joint.presence, joint.mask, joint.area) == (None, None, 0)
+    assert replace(plain, presence=None, mask=None) == joint
+    assert plain == Rule()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_of_calibration_is_an_option(form):
+    recipe = instantiate(compose(f"calibration={form}").calibration, _convert_="all")
+    assert recipe.forms == (form,)
+    assert instantiate(compose().calibration, _convert_="all").forms == tuple(FORMS)

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nerveceg.decision import Rule, decide, draw, passes
+from nerveceg.decision import Rule, decide, draw, expected_score, passes
 from nerveceg.errors import NerveCegError
 from nerveceg.postprocess import clean_mask
 
@@ -22,6 +22,11 @@ PLAIN = {"postprocess": ()}
         ({"mask": 0}, "rule.mask=0"),
         ({"mask": 1.5}, "rule.mask=1.5"),
         ({"area": -1}, "rule.area=-1"),
+        ({"prevalence": 0.0}, "rule.prevalence=0.0"),
+        ({"prevalence": 1}, "rule.prevalence=1"),
+        ({"miss_rate": 1.0, "mask": None}, "rule.miss_rate=1.0"),
+        ({"miss_rate": 0.1}, "rule.miss_rate=0.1"),
+        ({"miss_rate": 0.1, "mask": None, "area": 10}, "rule.miss_rate=0.1"),
         ({"postprocess": ("blur",)}, "'blur'"),
     ],
 )
@@ -37,8 +42,16 @@ def test_a_rule_that_makes_no_sense_is_named_in_one_line(values, named):
 def test_presence_must_be_above_its_threshold(threshold):
     at = torch.tensor(threshold, dtype=torch.float32)
     above = torch.nextafter(at, torch.tensor(1.0))
-    verdict = passes(torch.stack([at, above]), Rule(presence=threshold))
+    verdict = passes(torch.stack([at, above]), torch.ones(2), Rule(presence=threshold))
     assert verdict.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.1, 0.7, 1.0])
+def test_the_gate_of_a_miss_rate_keeps_the_frames_at_its_threshold(threshold):
+    at = torch.tensor(threshold, dtype=torch.float32)
+    below = torch.nextafter(at, torch.tensor(-1.0))
+    rule = Rule(presence=threshold, mask=None, miss_rate=0.1)
+    assert passes(torch.stack([at, below]), torch.ones(2), rule).tolist() == [True, False]
 
 
 @pytest.mark.parametrize("threshold", [0.1, 0.3, 0.5, 0.7, 1.0])
@@ -46,7 +59,7 @@ def test_a_pixel_at_the_mask_threshold_belongs_to_the_mask(threshold):
     at = torch.tensor(threshold, dtype=torch.float32)
     below = torch.nextafter(at, torch.tensor(0.0))
     drawn = draw(torch.stack([at, below]).view(1, 1, 1, 2), Rule(mask=threshold, **PLAIN))
-    assert drawn.flatten().tolist() == [True, False]
+    assert drawn.mask.flatten().tolist() == [True, False]
 
 
 def test_a_mask_of_the_least_area_stays_and_one_of_a_pixel_less_goes():
@@ -54,7 +67,7 @@ def test_a_mask_of_the_least_area_stays_and_one_of_a_pixel_less_goes():
     probability[0, 0, 2:5, 2:6] = 1
     probability[1, 0, 2:5, 2:6] = 1
     probability[1, 0, 2, 2] = 0
-    areas = draw(probability, Rule(area=12, **PLAIN)).flatten(1).sum(1)
+    areas = draw(probability, Rule(area=12, **PLAIN)).mask.flatten(1).sum(1)
     assert areas.tolist() == [12, 0]
 
 
@@ -62,8 +75,9 @@ def test_the_area_is_that_of_the_mask_after_its_steps():
     probability = torch.zeros(1, 1, 10, 10)
     probability[0, 0, 0:3, 0:3] = 1
     probability[0, 0, 6:8, 6:8] = 1
-    assert draw(probability, Rule(area=10, **PLAIN)).sum() == 13
-    assert draw(probability, Rule(area=10, postprocess=("largest_component",))).sum() == 0
+    assert draw(probability, Rule(area=10, **PLAIN)).mask.sum() == 13
+    cleaned = draw(probability, Rule(area=10, postprocess=("largest_component",)))
+    assert cleaned.mask.sum() == 0
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0, 1), st.floats(0.05, 1), st.integers(0, 40))
@@ -75,7 +89,9 @@ def test_the_decision_is_gate_and_threshold_and_steps_and_area(seed, presence, l
     masks = decide(said, probability, rule)
     assert masks.shape == probability.shape
     assert masks.dtype == torch.bool
-    assert torch.equal(masks, passes(said, rule)[:, None, None, None] & draw(probability, rule))
+    drawing = draw(probability, rule)
+    passed = passes(said, drawing.expected, rule)
+    assert torch.equal(masks, passed[:, None, None, None] & drawing.mask)
     for one, pixels, mask in zip(said.numpy(), probability.numpy(), masks.numpy(), strict=True):
         wanted = clean_mask(pixels[0] >= np.float32(level), rule.postprocess)
         kept = one > np.float32(presence) and wanted.sum() >= area
@@ -90,8 +106,43 @@ def test_a_closed_gate_leaves_every_frame_empty_and_the_probabilities_alone():
 
 @given(st.lists(st.floats(0, 1, width=32), min_size=2, max_size=8), st.floats(0, 1))
 def test_who_is_likelier_present_passes_first(presences, threshold):
-    verdict = passes(torch.tensor(sorted(presences)), Rule(presence=threshold)).tolist()
+    expected = torch.full((len(presences),), 0.8)
+    verdict = passes(torch.tensor(sorted(presences)), expected, Rule(presence=threshold)).tolist()
     assert verdict == sorted(verdict)
+
+
+JOINT = Rule(presence=None, mask=None, postprocess=())
+
+
+@given(st.floats(0, 1, width=32), st.floats(0.0625, 1, width=32))
+def test_the_joint_gate_closes_where_an_empty_mask_is_worth_as_much(presence, dice):
+    pair = torch.tensor([presence]), torch.tensor([dice])
+    passed = passes(*pair, JOINT).item()
+    assert passed == (np.float32(presence) * np.float32(dice) > 1 - np.float32(presence))
+    drawn = torch.tensor([passed])
+    best = max(1 - presence, presence * dice)
+    assert expected_score(*pair, drawn).item() == pytest.approx(best, abs=1e-6)
+
+
+def test_the_joint_mask_are_the_pixels_of_half_the_expected_dice():
+    probability = torch.rand(4, 1, 30, 40, generator=torch.Generator().manual_seed(0)) ** 3
+    mask, expected = draw(probability, JOINT)
+    for frame, drawn, dice in zip(probability, mask, expected, strict=True):
+        pixels = frame.flatten().double()
+        hits = pixels.sort(descending=True).values.cumsum(0)
+        scores = 2 * hits / (torch.arange(1, len(pixels) + 1) + pixels.sum())
+        assert dice.item() == pytest.approx(scores.max().item(), abs=1e-4)
+        assert torch.equal(drawn, frame >= dice / 2)
+
+
+def test_a_correction_moves_the_gate_and_not_the_mask():
+    probability = torch.rand(1, 1, 30, 40, generator=torch.Generator().manual_seed(0))
+    plain, corrected = draw(probability, JOINT), draw(probability, JOINT, lambda dice: dice / 2)
+    assert torch.equal(plain.mask, corrected.mask)
+    assert torch.equal(corrected.expected, plain.expected / 2)
+    presence = 1 / (1 + plain.expected * 0.75)
+    assert decide(presence, probability, JOINT).any()
+    assert not decide(presence, probability, JOINT, lambda dice: dice / 2).any()
 
 
 def test_a_rule_comes_back_from_json_equal():

@@ -172,6 +172,38 @@ def test_make_phantom_writes_kaggles_layout_once(run):
     assert err.strip().startswith("error: p is there already")
 
 
+UNGATED = [*(word for word in TINY if not word.startswith("cls.")), "cls=none"]
+
+
+def test_a_run_without_a_gate_trains_predicts_and_is_scored_in_one_stage(necks, run):
+    data = f"data.root={necks}"
+    status, _, err = run(train_cls, data, *UNGATED)
+    assert status == 0, err
+    assert [line for line in err.splitlines() if line.strip()] == [
+        "cls=none: every frame is taken to show the nerve; there is nothing to train"
+    ]
+    assert not Path("runs").exists()
+    status, _, err = run(train_seg, data, *UNGATED, "seg.objective.frames=all")
+    assert status == 0, err
+    assert err.rstrip().endswith("next: python tools/infer.py checkpoint=runs/default")
+    assert not Path("runs/default/cls").exists()
+    assert run(infer, "checkpoint=runs/default", "output=a", "bootstraps=50")[0] == 0
+    status, out, err = run(evaluate, "checkpoint=runs/default", "output=b", "bootstraps=50")
+    assert status == 0, err
+    reports = [json.loads(Path(f"{x}/report.json").read_text()) for x in "ab"]
+    assert reports[0]["dice"] == reports[1]["dice"]
+    for figure in ("sensitivity", "specificity"):
+        assert 0 <= reports[1]["final"][figure]["value"] <= 1
+        assert figure in out
+    assert reports[1]["gate"]["sensitivity"]["value"] == 1
+    assert reports[1]["gate"]["specificity"]["value"] == 0
+    with Path("a/predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == reports[0]["frames"]
+    assert {float(row["presence"]) for row in rows} == {1.0}
+    assert "nan" not in Path("a/predictions.csv").read_text()
+
+
 MISTAKES = {
     "a misspelt key": (train_cls, ["cls.epoch=3"], "cls.epochs"),
     "a misspelt key after an option": (

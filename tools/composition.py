@@ -35,12 +35,10 @@ def load_frames(data: DictConfig) -> "list[Frame]":
     )
 
 
-def load_split(config: DictConfig) -> "Split":
-    """Frames to train on, to choose epochs on, and held out."""
+def load_known(config: DictConfig) -> "list[Frame]":
+    """The frames of known truth."""
     from nerveceg.data.images import unknown_truth
-    from nerveceg.data.splits import split_frames
 
-    split = config.data.split
     frames = load_frames(config.data)
     known = [frame for frame in frames if frame.mask is not None]
     if not known:
@@ -49,8 +47,16 @@ def load_split(config: DictConfig) -> "Split":
         logger.warning(
             "%d of %d frames have no truth: left out", len(frames) - len(known), len(frames)
         )
+    return known
+
+
+def load_split(config: DictConfig) -> "Split":
+    """Frames to train on, to choose epochs on, and held out."""
+    from nerveceg.data.splits import split_frames
+
+    split = config.data.split
     return split_frames(
-        known,
+        load_known(config),
         by=split.by,
         fold=_whole("fold", config.fold or 0),
         folds=split.folds,

@@ -1,6 +1,8 @@
-"""The held-out subjects of the split to the report, without writing a mask.
+"""A run, all its folds, or any masks to the report, without writing a mask.
 
 python tools/evaluate.py checkpoint=runs/demo
+python tools/evaluate.py checkpoint=runs/of_all_folds
+python tools/evaluate.py predictions=FOLDER data.root=FRAMES
 """
 
 import logging
@@ -21,23 +23,32 @@ def evaluate(config: DictConfig) -> float:
     """Score the pipeline; returns the full-set Dice."""
     from nerveceg.errors import NerveCegError
     from nerveceg.inference import scorable
+    from nerveceg.tools.folds import fold_folders, score_folds
+    from nerveceg.tools.predictions import score_predictions
     from nerveceg.tools.trained import (
         checkpoint_folder,
         frames_to_predict,
         load_pipeline_of,
         report_on,
         require_whole,
+        take_prevalence,
     )
 
+    if config.predictions:
+        return score_predictions(config)
+    run = checkpoint_folder(config)
+    if config.input is None and fold_folders(run):
+        return score_folds(config, run)
     pipeline = load_pipeline_of(config)
     frames = frames_to_predict(config)
+    take_prevalence(config, pipeline, frames)
     scored = scorable(pipeline, frames)
     if not scored:
         raise NerveCegError(
             f"none of {len(frames)} frames can be scored: known truth and subjects that neither "
             "stage was trained on are wanted"
         )
-    output = Path(config.output or checkpoint_folder(config))
+    output = Path(config.output or run)
     score, failures = report_on(config, pipeline, scored, output)
     logger.info("report.json, frames.csv, subjects.csv and tally.npz are in %s", output)
     require_whole(failures)

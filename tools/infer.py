@@ -20,6 +20,7 @@ from nerveceg.tools.trained import (
     load_pipeline_of,
     report_on,
     require_whole,
+    take_prevalence,
 )
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ def infer(config: DictConfig) -> float | None:
 
     pipeline = load_pipeline_of(config)
     frames = frames_to_predict(config)
+    take_prevalence(config, pipeline, frames)
     output = Path(config.output or checkpoint_folder(config) / "predictions")
     scored = scorable(pipeline, frames)
     chosen = {frame.id for frame in scored}
@@ -46,7 +48,11 @@ def infer(config: DictConfig) -> float | None:
     score: float | None = None
     failures: list[str] = []
     with PredictionWriter(
-        output, mask_suffix=config.mask_suffix, overlays=config.overlays, overwrite=config.overwrite
+        output,
+        mask_suffix=config.mask_suffix,
+        overlays=config.overlays,
+        overwrite=config.overwrite,
+        refer=pipeline.rule.refer,
     ) as writer:
         if rest:
             failures += predict_frames(

@@ -43,7 +43,7 @@ def train_stage(
 
     folder = run_folder(config) / stage
     check_stage_folder(folder, config)
-    for node in (config.rule, config.calibration):
+    for node in (config.rule, config.tta):
         build(node)  # a mistake there is said now, not after the training
     split = load_split(config)
     announce(config, stage, arguments, split=split)
@@ -68,7 +68,8 @@ def train_stage(
 
 
 def datasets(config: DictConfig, split: "Split") -> "tuple[FrameDataset, FrameDataset]":
-    """Training frames with augmentation, validation frames without."""
+    """Training frames with augmentation and `data.conflicts`, validation frames as they are."""
+    from nerveceg.data.conflicts import training_labels
     from nerveceg.data.dataset import FrameDataset
 
     with warnings.catch_warnings():
@@ -76,8 +77,16 @@ def datasets(config: DictConfig, split: "Split") -> "tuple[FrameDataset, FrameDa
         warnings.simplefilter("error", UserWarning)
         augment = build(config.augment)
     geometry = build(config.data.geometry)
+    labels = training_labels(split.train, config.data.conflicts)
     return (
-        FrameDataset(split.train, geometry=geometry, augment=augment, seed=config.seed),
+        FrameDataset(
+            labels.frames,
+            geometry=geometry,
+            augment=augment,
+            seed=config.seed,
+            target=labels.target,
+            weight=labels.weight,
+        ),
         FrameDataset(split.validation, geometry=geometry),
     )
 
@@ -111,8 +120,10 @@ def finish(config: DictConfig, run: Path) -> None:
     if missing:
         logger.info("next: python tools/train_%s.py %s", missing[0], given)
         return
-    assemble(run, calibration=build(config.calibration), rule=build(config.rule))
+    assemble(run, rule=build(config.rule), views=build(config.tta))
     logger.info("the pipeline is in %s; next: python tools/infer.py checkpoint=%s", run, run)
+    if config.fold is not None:
+        logger.info("with every fold: python tools/evaluate.py checkpoint=%s", run.parent)
 
 
 def _is_shared(word: str) -> bool:

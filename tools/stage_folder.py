@@ -52,6 +52,7 @@ def stage_facts(config: DictConfig, split: "Split", folder: Path) -> dict[str, A
         "geometry": build(config.data.geometry).to_dict(),
         "split": {**_plain(config.data.split), "fold": config.fold or 0},
         "data": Path(config.data.root).name if config.data.root else config.data.name,
+        "gate": config.cls.model is not None,
     }
     check_same_facts(folder, facts)
     positives = (load_frame(frame)[1] for frame in split.train if is_present(frame))

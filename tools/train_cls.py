@@ -3,6 +3,7 @@
 python tools/train_cls.py data.root=FOLDER cls.epochs=10 name=mine
 """
 
+import logging
 import sys
 from pathlib import Path
 
@@ -13,11 +14,16 @@ from omegaconf import DictConfig
 
 from nerveceg.tools.command import command
 
+logger = logging.getLogger(__name__)
 
-def train_cls(config: DictConfig) -> float:
+
+def train_cls(config: DictConfig) -> float | None:
     """Train stage 1; returns its best validation score."""
     from nerveceg.tools.stage import build_stage, train_stage
 
+    if config.cls.model is None:
+        logger.info("cls=none: every frame is taken to show the nerve; there is nothing to train")
+        return None
     return train_stage(config, "cls", arguments=build_stage(config, "cls"))
 
 

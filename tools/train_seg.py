@@ -33,7 +33,8 @@ def train_seg(config: DictConfig) -> float:
         copy_encoder_weights(stage_1(config), arguments["model"])
     elif init is not None:
         raise NerveCegError(f"seg.init={init}: null, or cls for the encoder of stage 1")
-    harden = partial(ask_stage_1, config) if config.seg.objective.negatives > 0 else None
+    gated = config.cls.model is not None
+    harden = partial(ask_stage_1, config) if gated and config.seg.objective.negatives > 0 else None
     return train_stage(config, "seg", arguments=arguments, before=harden)
 
 

@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from nerveceg.errors import DataError
+from nerveceg.errors import DataError, NerveCegError
 from nerveceg.tools.composition import build, data_in_words, load_split, run_folder
 
 if TYPE_CHECKING:
+    from nerveceg.calibration import Calibration
     from nerveceg.data.frames import Frame
     from nerveceg.decision import Rule
+    from nerveceg.evaluation.evaluate import Evaluation
     from nerveceg.pipeline import Pipeline
 
 logger = logging.getLogger(__name__)
+
+ESTIMATE = "estimate"
 
 
 def checkpoint_folder(config: DictConfig) -> Path:
@@ -27,11 +31,21 @@ def checkpoint_folder(config: DictConfig) -> Path:
 
 
 def frames_to_predict(config: DictConfig) -> "list[Frame]":
-    """The frames of `input`, or the held-out ones of the run's own data and split."""
+    """The frames of `input`, or the held-out ones of the run's own data and split.
+
+    Raises:
+        NerveCegError: no `input`, and the run is of several folds: each frame was trained on.
+    """
     from nerveceg.data.frames import find_frames
 
     if config.input is None:
-        _take_data_of_run(config)
+        run = checkpoint_folder(config)
+        if any(run.glob("fold_*")):
+            raise NerveCegError(
+                f"{run} has several folds, which together hold out no frame: give input=FOLDER, or "
+                f"one fold, checkpoint={run / 'fold_0'}"
+            )
+        take_data_of(config, run)
         return load_split(config).test
     return find_frames(
         config.input,
@@ -41,9 +55,9 @@ def frames_to_predict(config: DictConfig) -> "list[Frame]":
     )
 
 
-def _take_data_of_run(config: DictConfig) -> None:
+def take_data_of(config: DictConfig, run: Path) -> None:
     """What the run was trained on, unless the command line names data; read as data alone."""
-    path = checkpoint_folder(config) / "seg" / "config.yaml"
+    path = run / "seg" / "config.yaml"
     named = any(word.lstrip("+").startswith("data") for word in HydraConfig.get().overrides.task)
     if path.is_file() and not named:
         began = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -51,22 +65,54 @@ def _take_data_of_run(config: DictConfig) -> None:
 
 
 def load_pipeline_of(config: DictConfig) -> "Pipeline":
-    """The run's pipeline on the configured device."""
+    """The run's pipeline on the configured device, with what the command line says of it."""
     from nerveceg.pipeline import Pipeline
 
     pipeline = Pipeline.from_pretrained(checkpoint_folder(config), runtime=build(config.runtime))
-    pipeline.rule = _rule_of(config, pipeline.rule)
+    pipeline.rule = rule_of(config, pipeline.rule)
+    if any(word.lstrip("+").startswith("tta") for word in HydraConfig.get().overrides.task):
+        pipeline.ensemble.views = build(config.tta)
+    warn_infeasible(pipeline.calibration, pipeline.rule)
     return pipeline
 
 
-def _rule_of(config: DictConfig, saved: "Rule") -> "Rule":
+def warn_infeasible(calibration: "Calibration", rule: "Rule") -> None:
+    """Say so where too few subjects were calibrated on for the rule's miss rate."""
+    misses, rate = calibration.misses, rule.miss_rate
+    if misses is not None and rate is not None and not misses.feasible(rate):
+        logger.warning(
+            "rule.miss_rate=%s is infeasible: %d subjects can guarantee no less than %.3f; every "
+            "frame is kept",
+            rate,
+            misses.subjects,
+            misses.least_rate,
+        )
+
+
+def take_prevalence(config: DictConfig, pipeline: "Pipeline", frames: "Sequence[Frame]") -> None:
+    """With rule.prevalence=estimate: the share of frames with nerve that makes these likeliest."""
+    from nerveceg.inference import estimate_prevalence_of
+
+    if config.rule.prevalence != ESTIMATE:
+        return
+    prevalence = estimate_prevalence_of(pipeline, frames, batch_size=config.batch_size)
+    logger.info("rule.prevalence=%.3f, estimated from the frames themselves", prevalence)
+    pipeline.rule = dataclasses.replace(pipeline.rule, prevalence=prevalence)
+
+
+def rule_of(config: DictConfig, saved: "Rule") -> "Rule":
     """The run's own rule, but for what the command line says of it."""
+    from nerveceg.decision import Rule
+
     words = [word.lstrip("+") for word in HydraConfig.get().overrides.task]
+    stated = cast(dict[str, Any], OmegaConf.to_container(config.rule, resolve=True))
+    del stated["_target_"]
+    if stated["prevalence"] == ESTIMATE:
+        stated["prevalence"] = None  # until the frames are known
     if any(word.startswith("rule=") for word in words):
-        return cast("Rule", build(config.rule))
+        return Rule.from_dict(stated)
     keys = [w.split("=")[0].removeprefix("rule.") for w in words if w.startswith("rule.")]
-    stated = build(config.rule)
-    return dataclasses.replace(saved, **{key: getattr(stated, key) for key in keys})
+    return Rule.from_dict({**saved.to_dict(), **{key: stated[key] for key in keys}})
 
 
 def report_on(
@@ -79,9 +125,8 @@ def report_on(
 ) -> tuple[float, list[str]]:
     """Evaluate, print and write the report; returns the full-set Dice and what couldn't be read."""
     from nerveceg.evaluation.evaluate import evaluate
-    from nerveceg.outputs.table import report_table
 
-    report, tally, failures = evaluate(
+    evaluation = evaluate(
         pipeline,
         frames,
         batch_size=config.batch_size,
@@ -89,12 +134,19 @@ def report_on(
         watch=watch,
         spacing_mm=config.data.spacing_mm,
         resamples=config.bootstraps,
-        facts=_facts(config, pipeline),
+        facts=facts_of(config, pipeline.rule),
     )
-    report.save(output)
-    tally.save(output / "tally.npz")
-    print(report_table(report))
-    return report.dice.value, failures
+    show_report(evaluation, output)
+    return evaluation.report.dice.value, evaluation.failures
+
+
+def show_report(evaluation: "Evaluation", output: Path) -> None:
+    """Write the report and the tally to a folder, and print the report."""
+    from nerveceg.outputs.table import report_table
+
+    evaluation.report.save(output)
+    evaluation.tally.save(output / "tally.npz")
+    print(report_table(evaluation.report))
 
 
 def require_whole(failures: Sequence[str]) -> None:
@@ -102,19 +154,19 @@ def require_whole(failures: Sequence[str]) -> None:
     if failures:
         for line in failures:
             logger.warning("left out: %s", line)
-        raise DataError(f"{len(failures)} frames could not be read and were left out (see above)")
+        raise DataError(f"{len(failures)} frames could not be scored and were left out (see above)")
 
 
-def _facts(config: DictConfig, pipeline: "Pipeline") -> dict[str, Any]:
+def facts_of(config: DictConfig, rule: "Rule", *, split: str | None = None) -> dict[str, Any]:
+    """Where a report's numbers come from; split: which frames, if not one fold's."""
     from nerveceg import __version__
 
-    data = config.input or data_in_words(config)
-    split = config.data.split
-    held_out = None if config.input else f"{split.by}, fold {config.fold or 0} of {split.folds}"
+    named = config.data.split
+    one_fold = None if config.input else f"{named.by}, fold {config.fold or 0} of {named.folds}"
     return {
         "run": checkpoint_folder(config).name,
-        "data": Path(data).name,
-        "split": held_out,
-        "rule": pipeline.rule.to_dict(),
+        "data": Path(config.input or data_in_words(config)).name,
+        "split": split or one_fold,
+        "rule": rule.to_dict(),
         "nerveceg": __version__,
     }

@@ -30,6 +30,10 @@ class Batch(NamedTuple):
     """float32 [N]: 1 where the frame's own truth shows the nerve, also where augmentation cut it"""
     place: Tensor
     """int64 [N], the frame's place in the data set"""
+    target: Tensor
+    """float32 [N] in [0, 1]: the presence that the gate learns; `present` unless softened"""
+    weight: Tensor
+    """float32 [N]: factor of the frame's loss"""
 
 
 class Augmentation(Protocol):
@@ -49,6 +53,9 @@ class FrameDataset(Dataset[Batch]):
 
     An item's key is (epoch, place): what augmentation does to a frame follows from the seed, the
     epoch and the frame alone, whatever the number of workers.
+
+    target, weight: what else than its own truth each training frame teaches, both [F]
+    (`nerveceg.data.conflicts.training_labels`); None is the truth, with weight 1.
     """
 
     def __init__(
@@ -58,6 +65,8 @@ class FrameDataset(Dataset[Batch]):
         geometry: Geometry,
         augment: Augmentation | None = None,
         seed: int = 0,
+        target: NDArray[np.float32] | None = None,
+        weight: NDArray[np.float32] | None = None,
         progress: bool = True,
     ) -> None:
         self.frames = list(frames)
@@ -72,9 +81,16 @@ class FrameDataset(Dataset[Batch]):
             self._images[place] = geometry.forward(_as_batch(image))[0, 0]
             self._masks[place] = geometry.forward_mask(_as_batch(mask))[0, 0]
             self.present[place] = float(mask.any())
+        self._target = self.present if target is None else torch.as_tensor(target)
+        self._weight = torch.ones_like(self.present) if weight is None else torch.as_tensor(weight)
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    @property
+    def is_true(self) -> bool:
+        """Whether every frame teaches its own truth in full: what may be scored on."""
+        return torch.equal(self._target, self.present) and bool((self._weight == 1).all())
 
     def plain(self) -> "FrameDataset":
         """The same frames without augmentation; shares their memory."""
@@ -95,6 +111,8 @@ class FrameDataset(Dataset[Batch]):
             mask=torch.from_numpy(np.ascontiguousarray(mask))[None],
             present=self.present[place],
             place=torch.tensor(place),
+            target=self._target[place],
+            weight=self._weight[place],
         )
 
 
@@ -106,8 +124,8 @@ def load_frame(frame: Frame) -> tuple[Grey, NDArray[np.bool_]]:
 
 def collate(items: Sequence[Batch]) -> Batch:
     """Frames to one batch, grey levels to [0, 1]."""
-    image, mask, present, place = (torch.stack(column) for column in zip(*items, strict=True))
-    return Batch(image=as_input(image), mask=mask.bool(), present=present, place=place)
+    batch = Batch(*(torch.stack(column) for column in zip(*items, strict=True)))
+    return batch._replace(image=as_input(batch.image), mask=batch.mask.bool())
 
 
 def as_input(frames: Tensor) -> Tensor:

@@ -51,6 +51,23 @@ def pair_files(source: Path, *, mask_folder: Path | None = None) -> list[Pair]:
     ]
 
 
+def find_masks(folder: Path) -> dict[str, Path]:
+    """Every mask of a folder and its sub-folders, by its image's path without the suffix.
+
+    A mask is called like its image, with or without `_mask` before the suffix; beside a file with
+    `_mask`, those without are images.
+
+    Raises:
+        DataError: it is no folder, nothing is found, or two files are masks of one image.
+    """
+    files = list(_walk(folder))
+    marked = {file.parent for file in files if _is_mask(file)}
+    masks = _by_place(folder, (f for f in files if _is_mask(f) or f.parent not in marked))
+    if not masks:
+        raise DataError(f"no masks in {folder}: images ({' '.join(SUFFIXES)}) are wanted")
+    return masks
+
+
 def _refuse_orphans(masks: dict[str, Path], images: dict[str, Path], source: Path) -> None:
     orphan = min(masks.keys() - images.keys(), default=None)
     if orphan is not None:

@@ -33,6 +33,23 @@ def bootstrap_figures(by_subject: Sums, draws: NDArray[np.int64]) -> Figures:
     return figures(Sums(*(draws @ column for column in by_subject)))
 
 
+def mean_of_resamples(
+    column: NDArray[np.float64], subject: NDArray[np.intp], draws: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Mean over the frames of every resample, float64 [R].
+
+    Args:
+        column: float64 [F].
+        subject: int [F] in 0 .. S - 1.
+        draws: int64 [R, S].
+    """
+    subjects = draws.shape[1]
+    added = np.bincount(subject, weights=column, minlength=subjects)
+    frames = np.bincount(subject, minlength=subjects)
+    mean: NDArray[np.float64] = (draws @ added) / (draws @ frames)
+    return mean
+
+
 def bootstrap_auroc(
     score: NDArray[np.floating],
     positive: NDArray[np.bool_],

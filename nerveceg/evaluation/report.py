@@ -13,6 +13,8 @@ import pandas as pd
 from nerveceg.evaluation.bootstrap import RESAMPLES, Estimate, draw_subjects
 from nerveceg.evaluation.breakdown import Part, break_down
 from nerveceg.evaluation.contour import Contour, judge_contour
+from nerveceg.evaluation.expectation import Expectation, judge_expectation
+from nerveceg.evaluation.reliability import Reliability, judge_presence
 from nerveceg.evaluation.results import Results
 from nerveceg.evaluation.rows import TWO_STAGE, Row, make_rows
 from nerveceg.evaluation.stages import (
@@ -39,6 +41,11 @@ NOTES: Mapping[str, str] = {
     "loss": "1 - S = (1-rho)*FPR + rho*FNR + rho*TPR*(1-d): false_alarms + misses + contour",
     "contour": "frames with nerve alone; iou and recall count a miss as 0, precision, HD95 and NSD "
     "(tolerance 5 px) are undefined there; mm only where the size of a pixel is known",
+    "reliability": "of presence: negative log-likelihood in nats, Brier score, expected "
+    "calibration error in 15 bins of equal mass, slope and intercept of the logistic regression "
+    "of its logit",
+    "expectation": "the Dice that each frame is expected to get, pi*d with a mask and 1-pi "
+    "without, against the realised one; honest only where presence and pixels were calibrated",
     "use": "research use only; not a medical device, not for diagnosis or guiding a needle",
 }
 
@@ -56,6 +63,8 @@ class Report:
     final: FinalMask
     loss: LossSplit
     contour: Contour
+    reliability: Reliability
+    expectation: Expectation
     by_subject: tuple[Part, ...] = field(repr=False)
     by_group: Mapping[str, tuple[Part, ...]] = field(repr=False)
     bootstrap: Mapping[str, int]
@@ -125,6 +134,8 @@ def make_report(
         final=judge_final(results, two_stage.sensitivity, two_stage.specificity),
         loss=split_loss(results),
         contour=judge_contour(results, spacing_mm=spacing_mm),
+        reliability=judge_presence(results.presence, results.nerve, subject, draws),
+        expectation=judge_expectation(results, subject, draws),
         by_subject=break_down(results, results.subjects),
         by_group={
             name: break_down(results, labels)

@@ -33,6 +33,8 @@ class Results:
     constant: the constant mask; None where there was none to compare with.
     hd95: float64, pixels, of the segmenter's mask; nsd: float64 in [0, 1]. NaN where undefined.
     row, column: float64, pixels, the centre of the segmenter's mask; NaN where it is empty.
+    expected: float32 in [0, 1], the Dice that the final mask was expected to get; spread: float32,
+        standard deviation of presence over members and views. NaN where the masks came as files.
     """
 
     ids: NDArray[np.str_]
@@ -49,6 +51,8 @@ class Results:
     nsd: NDArray[np.float64]
     row: NDArray[np.float64]
     column: NDArray[np.float64]
+    expected: NDArray[np.float32]
+    spread: NDArray[np.float32]
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -92,6 +96,8 @@ class Results:
                 "nsd": self.nsd,
                 "row": self.row,
                 "column": self.column,
+                "expected": self.expected,
+                "spread": self.spread,
             }
         )
 
@@ -106,12 +112,13 @@ class ResultsBuilder:
 
         Distances need masks on the host: with them every batch waits for the device.
         """
-        self._constant = constant
+        self.constant = constant
         self._surface = surface
         self._names: list[tuple[str, str]] = []
         self._groups: list[Mapping[str, str]] = []
         self._sizes: list[tuple[int, int]] = []
         self._presence: list[Tensor] = []
+        self._expected: list[tuple[Tensor, ...]] = []
         self._counts: list[Tensor] = []
         self._distances: list[SurfaceScores] = []
 
@@ -125,6 +132,8 @@ class ResultsBuilder:
         mask: Tensor,
         truth: Tensor,
         groups: Sequence[Mapping[str, str]] | None = None,
+        expected: Tensor | None = None,
+        spread: Tensor | None = None,
     ) -> None:
         """Count N frames of one native size.
 
@@ -136,14 +145,19 @@ class ResultsBuilder:
             mask: bool [N, 1, H, W], the segmenter's mask before the gate.
             truth: bool [N, 1, H, W].
             groups: N mappings of further columns; a column that a frame lacks is "" there.
+            expected: float [N] in [0, 1], the Dice that the final mask is expected to get.
+            spread: float [N], standard deviation of presence over members and views.
         """
         self._names.extend(zip(ids, subjects, strict=True))
         self._groups.extend(groups or [{}] * len(ids))
         self._sizes.extend([(mask.shape[2], mask.shape[3])] * len(ids))
         self._presence.append(presence.float())
+        unknown = torch.full_like(presence, float("nan"), dtype=torch.float32)
+        pair = (unknown if column is None else column.float() for column in (expected, spread))
+        self._expected.append(tuple(pair))
         columns = [passed, *count_mask(mask, truth), count_pixels(truth), *_moments(mask)]
-        if self._constant:
-            constant = self._constant.at(mask.shape[2], mask.shape[3]).to(mask.device)
+        if self.constant:
+            constant = self.constant.at(mask.shape[2], mask.shape[3]).to(mask.device)
             columns += count_mask(constant.expand_as(truth), truth)
         self._counts.append(torch.stack([column.to(torch.int64) for column in columns], dim=1))
         self._distances.extend(_distances(mask, truth, self._surface))
@@ -159,6 +173,8 @@ class ResultsBuilder:
         names, sizes = np.array(self._names), np.array(self._sizes, dtype=np.int64)
         passed, hits, area, truth_area, rows, columns, *constant = torch.cat(self._counts).cpu().T
         distances = np.array(self._distances, dtype=np.float64)
+        pairs = zip(*self._expected, strict=True)
+        expected, spread = (torch.cat(column).cpu().numpy() for column in pairs)
         return Results(
             ids=names[:, 0],
             subjects=names[:, 1],
@@ -174,6 +190,8 @@ class ResultsBuilder:
             nsd=distances[:, 1],
             row=_mean(rows.numpy(), area.numpy()),
             column=_mean(columns.numpy(), area.numpy()),
+            expected=expected,
+            spread=spread,
         )
 
 

@@ -4,18 +4,32 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
+from zlib import error as DeflateError
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nerveceg.decision import Drawing
 from nerveceg.errors import DataError, NerveCegError
-from nerveceg.evaluation.counts import STEPS, Counts, count_hits, count_pixels, dice, thresholds_of
+from nerveceg.evaluation.counts import (
+    STEPS,
+    Counts,
+    count_hits,
+    count_mask,
+    count_pixels,
+    dice,
+    thresholds_of,
+)
 from nerveceg.files import write_bytes
 
 CLEAN_STEPS = 20
+OUT_OF_FOLD, HELD_OUT = "out of fold", "held out"
+BROKEN = (OSError, ValueError, KeyError, EOFError, NotImplementedError, BadZipFile, DeflateError)
+"""What numpy raises at a damaged .npz."""
 Clean = Callable[[NDArray[np.bool_]], NDArray[np.bool_]]
 
 
@@ -28,6 +42,10 @@ class Tally:
     truth_area: int32 [F], pixels of the truth.
     hits, area: int32 [F, K], pixels of `probability >= k / (K + 1)`, k = 1 .. K.
     clean_hits, clean_area: int32 [F, L], the same on a grid of L after cleaning.
+    expected: float32 [F], the Dice that the best mask is expected to have if the nerve is there;
+        NaN where the best masks weren't drawn.
+    best_hits, best_area: int32 [F], pixels of the best mask, cleaned.
+    origin: str [], OUT_OF_FOLD or HELD_OUT: what the frames were to the networks.
     """
 
     ids: NDArray[np.str_]
@@ -38,39 +56,67 @@ class Tally:
     area: NDArray[np.int32]
     clean_hits: NDArray[np.int32]
     clean_area: NDArray[np.int32]
+    expected: NDArray[np.float32]
+    best_hits: NDArray[np.int32]
+    best_area: NDArray[np.int32]
+    origin: NDArray[np.str_]
 
     def score(
         self,
-        presence_threshold: float,
-        mask_threshold: float,
+        presence_threshold: float | None,
+        mask_threshold: float | None,
         *,
         cleaned: bool = False,
         minimum_area: int = 0,
     ) -> NDArray[np.float64]:
-        """Dice per frame, float64 [F], under a plain rule.
+        """Dice per frame, float64 [F], under a rule.
 
-        A frame keeps its mask iff presence > presence_threshold and the mask has at least
-        `minimum_area` pixels; the mask is probability >= mask_threshold.
+        A frame keeps its mask iff presence > presence_threshold, or for None iff presence *
+        expected > 1 - presence, and the mask has at least `minimum_area` pixels; the mask is
+        probability >= mask_threshold, or for None the best one.
 
         Raises:
-            NerveCegError: no counts were kept at that mask threshold, or none of cleaned masks.
+            NerveCegError: no counts were kept at that mask threshold, none of cleaned masks, or
+                none of best masks.
         """
         counts = self.counts(mask_threshold, cleaned=cleaned)
-        passed = self.presence > np.float32(presence_threshold)
+        passed = self.passed(presence_threshold)
         kept = passed & (counts.area >= minimum_area)
         return dice(Counts(*(np.where(kept, column, 0) for column in counts)), self.truth_area)
 
-    def counts(self, mask_threshold: float, *, cleaned: bool = False) -> Counts:
+    def passed(self, presence_threshold: float | None) -> NDArray[np.bool_]:
+        """Whether the gate lets each frame through, bool [F], as in `score`."""
+        if presence_threshold is not None:
+            return np.asarray(self.presence > np.float32(presence_threshold))
+        self._require_best()
+        return np.asarray(self.presence * self.expected > 1 - self.presence)
+
+    def counts(self, mask_threshold: float | None, *, cleaned: bool = False) -> Counts:
         """Hits and area, int64 [F], of the masks at one tallied threshold, before the gate.
 
         Raises:
             NerveCegError: as in `score`.
         """
+        if mask_threshold is None:
+            self._require_best()
+            return Counts(self.best_hits.astype(np.int64), self.best_area.astype(np.int64))
         hits, area = (self.clean_hits, self.clean_area) if cleaned else (self.hits, self.area)
         if not hits.shape[1]:
             raise NerveCegError("this tally has no counts of cleaned masks: tally with clean=...")
         column = _column(mask_threshold, thresholds_of(hits.shape[1] + 1))
         return Counts(hits[:, column].astype(np.int64), area[:, column].astype(np.int64))
+
+    def choose(self, frames: NDArray[Any]) -> "Tally":
+        """The tally of some frames alone; frames: bool [F] or places int [n]."""
+        names = [field.name for field in fields(self) if field.name != "origin"]
+        columns = {name: getattr(self, name)[frames] for name in names}
+        return Tally(**columns, origin=self.origin)
+
+    def _require_best(self) -> None:
+        if np.isnan(self.expected).any():
+            raise NerveCegError(
+                "this tally has no best masks: the joint rule needs a tally made by evaluate"
+            )
 
     def save(self, path: Path) -> None:
         """Write the table as one compressed .npz."""
@@ -89,18 +135,20 @@ class Tally:
         try:
             with np.load(path, allow_pickle=False) as columns:
                 return cls(**{field.name: columns[field.name] for field in fields(cls)})
-        except (OSError, ValueError, KeyError, BadZipFile) as error:
+        except BROKEN as error:
             raise DataError(f"{path} is no tally ({error}): make it with evaluate") from error
 
 
 class TallyBuilder:
     """Gathers the counts batch by batch; they stay on their device until `finish`."""
 
-    def __init__(self, *, clean: Clean | None = None) -> None:
+    def __init__(self, *, clean: Clean | None = None, origin: str = HELD_OUT) -> None:
         """Count cleaned masks too if `clean`, bool [H, W] to bool [H, W], is given: it is slow."""
+        self._origin = origin
         self._clean = clean
         self._names: list[tuple[str, str]] = []
         self._presence: list[Tensor] = []
+        self._expected: list[Tensor] = []
         self._counts: list[Tensor] = []
 
     def add(
@@ -111,6 +159,7 @@ class TallyBuilder:
         presence: Tensor,
         probability: Tensor,
         truth: Tensor,
+        best: Drawing | None = None,
     ) -> None:
         """Count N frames of one native size.
 
@@ -120,13 +169,18 @@ class TallyBuilder:
             presence: float [N] in [0, 1].
             probability: float [N, 1, H, W] in [0, 1].
             truth: bool [N, 1, H, W].
+            best: the best masks, cleaned, and their expected Dice.
         """
         self._names.extend(zip(ids, subjects, strict=True))
         finite = (probability.sum((1, 2, 3), dtype=torch.float32) + presence).isfinite()
-        columns = [finite[:, None], count_pixels(truth)[:, None], *count_hits(probability, truth)]
+        drawn = torch.zeros_like(truth) if best is None else best.mask
+        columns = [finite, count_pixels(truth), *count_mask(drawn, truth)]
+        columns = [column[:, None] for column in columns] + [*count_hits(probability, truth)]
         if self._clean:
             columns += _count_cleaned(probability, truth, self._clean)
         self._presence.append(presence.float())
+        unknown = torch.full_like(presence, float("nan"), dtype=torch.float32)
+        self._expected.append(unknown if best is None else best.expected)
         self._counts.append(torch.cat([column.to(torch.int32) for column in columns], dim=1))
 
     def finish(self) -> Tally:
@@ -142,17 +196,22 @@ class TallyBuilder:
         table = torch.cat(self._counts).cpu().numpy()
         _refuse_broken(names[:, 0], table[:, 0])
         clean = CLEAN_STEPS - 1 if self._clean else 0
-        ends = np.cumsum([1, 1, STEPS - 1, STEPS - 1, clean])
-        _, truth_area, hits, area, clean_hits, clean_area = np.split(table, ends, axis=1)
+        ends = np.cumsum([4, STEPS - 1, STEPS - 1, clean])
+        single, hits, area, clean_hits, clean_area = np.split(table, ends, axis=1)
+        _, truth_area, best_hits, best_area = single.T
         return Tally(
             ids=names[:, 0],
             subjects=names[:, 1],
             presence=torch.cat(self._presence).cpu().numpy(),
-            truth_area=truth_area[:, 0],
+            truth_area=truth_area,
             hits=hits,
             area=area,
             clean_hits=clean_hits,
             clean_area=clean_area,
+            expected=torch.cat(self._expected).cpu().numpy(),
+            best_hits=best_hits,
+            best_area=best_area,
+            origin=np.array(self._origin),
         )
 
 

@@ -28,6 +28,12 @@ class Row(NamedTuple):
     area: int
     row: str
     column: str
+    expected: str
+    """the Dice that the mask is expected to get, honest where the pipeline is calibrated"""
+    spread: str
+    """standard deviation of presence over folds and views"""
+    refer: str
+    """yes where a human should look"""
 
 
 OUTPUTS = (
@@ -46,6 +52,7 @@ OUTPUTS = (
 class PredictionWriter:
     """Writes each frame's mask and overlay, then the tables; all appear together at the end.
 
+    refer: a frame whose expected score less its spread is below this is for a human to look at.
     Until `finish`, everything lies in `workplace`, a folder beside; leaving the `with` block
     without it leaves nothing.
 
@@ -54,7 +61,13 @@ class PredictionWriter:
     """
 
     def __init__(
-        self, folder: Path, *, mask_suffix: str = ".png", overlays: bool = True, overwrite: bool
+        self,
+        folder: Path,
+        *,
+        mask_suffix: str = ".png",
+        overlays: bool = True,
+        overwrite: bool,
+        refer: float = 0.0,
     ) -> None:
         if mask_suffix not in (".png", ".tif"):
             raise NerveCegError(f"mask_suffix={mask_suffix}: .png or .tif is wanted")
@@ -66,6 +79,7 @@ class PredictionWriter:
         self.workplace = folder.with_name(f".{folder.name}.{os.getpid()}.part")
         self._folder = folder
         self._suffix = mask_suffix
+        self._refer = refer
         self._overlays = overlays
         self._rows: list[Row] = []
         self._runs: list[tuple[str, str]] = []
@@ -80,7 +94,7 @@ class PredictionWriter:
         """Write one frame's mask and overlay."""
         name = reading.frame.id
         write_mask(self._place("masks", f"{name}{self._suffix}"), prediction.mask)
-        row = _row(name, prediction)
+        row = _row(name, prediction, self._refer)
         if self._overlays:
             caption = f"{name}   presence {row.presence}   {row.decision}"
             picture = draw_overlay(reading.image, prediction.mask, reading.truth, caption=caption)
@@ -119,7 +133,7 @@ def _replace(old: Path, new: Path) -> None:
         new.rename(old)
 
 
-def _row(name: str, prediction: Prediction) -> Row:
+def _row(name: str, prediction: Prediction, refer: float) -> Row:
     row, column = _centre(prediction.mask)
     return Row(
         id=name,
@@ -128,6 +142,9 @@ def _row(name: str, prediction: Prediction) -> Row:
         area=int(prediction.mask.sum()),
         row=row,
         column=column,
+        expected=f"{prediction.expected:.4f}",
+        spread=f"{prediction.spread:.4f}",
+        refer="yes" if prediction.expected - prediction.spread < refer else "no",
     )
 
 

@@ -22,7 +22,9 @@ def report_table(report: Report) -> str:
     )
     rows = tabulate([_cells(row) for row in report.rows], HEADERS, disable_numparse=True)
     groups = [_group(name, parts) for name, parts in report.by_group.items()]
-    return "\n\n".join([title, rows, _stages(report), _loss(report), _contour(report), *groups])
+    return "\n\n".join(
+        [title, rows, _stages(report), _loss(report), _contour(report), _honesty(report), *groups]
+    )
 
 
 def _split(report: Report) -> str:
@@ -98,6 +100,22 @@ def _contour(report: Report) -> str:
         f"{overlap}\nHD95 {contour.hd95_px:.1f} px{unit}, NSD at 5 px {_number(contour.nsd)}; "
         f"undefined on {contour.undefined} without a mask"
     )
+
+
+def _honesty(report: Report) -> str:
+    presence, dice = report.reliability, report.expectation
+    lines = [
+        f"presence: NLL {_with_interval(presence.nll)}, Brier {_number(presence.brier.value)}, "
+        f"ECE {_number(presence.ece.value)}",
+        f"calibration slope {_with_interval(presence.slope)}, intercept "
+        f"{_with_interval(presence.intercept)}",
+    ]
+    if not math.isnan(dice.expected):
+        lines.append(
+            f"expected Dice {_number(dice.expected)}, realised {_number(dice.realised)}: "
+            f"gap {_with_interval(dice.gap)}"
+        )
+    return "\n".join(lines)
 
 
 def _number(value: float) -> str:

@@ -47,4 +47,6 @@ def in_words(seconds: float) -> str:
 def _grey_batch(count: int, size: tuple[int, int], device: torch.device) -> Batch:
     place = torch.arange(count, device=device)
     image = torch.full((count, 1, *size), 0.4, device=device)
-    return Batch(image=image, mask=image > 0, present=(place % 2).float(), place=place)
+    present = (place % 2).float()
+    weight = torch.ones_like(present)
+    return Batch(image, image > 0, present=present, place=place, target=present, weight=weight)

@@ -58,12 +58,15 @@ class PresenceObjective:
 
     def validation_places(self, dataset: FrameDataset) -> Sequence[int]:
         """Every frame."""
+        _require_truth(dataset)
         return range(len(dataset))
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
-        """Cross entropy of logits, float32 [N], with smoothed presence."""
-        target = batch.present * (1 - self._smoothing) + 0.5 * self._smoothing
-        return functional.binary_cross_entropy_with_logits(output.float(), target)
+        """Cross entropy of logits, float32 [N], with smoothed targets; frames by their weight."""
+        target = batch.target * (1 - self._smoothing) + 0.5 * self._smoothing
+        return functional.binary_cross_entropy_with_logits(
+            output.float(), target, weight=batch.weight
+        )
 
     def judge(self, output: Tensor, batch: Batch) -> Tensor:
         """Logit and truth of each frame."""
@@ -81,8 +84,10 @@ class PresenceObjective:
 
 
 class MaskObjective:
-    """Stage 2 learns contours from the frames that show the nerve.
+    """Stage 2 learns contours from the frames that show the nerve, or from all.
 
+    frames: positives, where a gate goes before; all for a segmenter that is to leave the frames
+        without nerve empty by itself. Scores are of the same frames.
     loss: of logits, float32 [N, 1, h, w], against masks of the same shape.
     negatives: frames without nerve in an epoch, as a share of those with it; drawn anew each
         epoch from the hardest fifth.
@@ -96,10 +101,19 @@ class MaskObjective:
         self,
         *,
         loss: Callable[[Tensor, Tensor], Tensor],
+        frames: str = "positives",
         negatives: float = 0.0,
         hardness: Tensor | None = None,
     ) -> None:
         self._loss = loss
+        if frames not in ("positives", "all"):
+            raise NerveCegError(f"seg.objective.frames={frames}: positives or all is wanted")
+        if frames == "all" and negatives:
+            raise NerveCegError(
+                f"seg.objective.negatives={negatives} beside frames=all: all frames without nerve "
+                "are in already; take negatives=0"
+            )
+        self._frames = frames
         self._negatives = negatives
         self.hardness = hardness
 
@@ -110,6 +124,8 @@ class MaskObjective:
             raise NerveCegError(
                 f"none of {len(dataset)} training frames shows the nerve: the segmenter needs some"
             )
+        if self._frames == "all":
+            return EpochSampler(range(len(dataset)), seed=seed)
         wanted = round(self._negatives * len(positives))
         return EpochSampler(
             positives.tolist(),
@@ -119,12 +135,28 @@ class MaskObjective:
         )
 
     def validation_places(self, dataset: FrameDataset) -> Sequence[int]:
-        """The frames with nerve."""
+        """The frames with nerve, or all."""
+        _require_truth(dataset)
+        if self._frames == "all":
+            return range(len(dataset))
         return [int(place) for place in np.flatnonzero(dataset.present.numpy() > 0)]
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
-        """The chosen loss of logits, float32 [N, 1, h, w]."""
-        return self._loss(output.float(), batch.mask.float())
+        """The chosen loss of logits, float32 [N, 1, h, w].
+
+        Frames of one weight make one loss, since not every loss is a mean over frames; the losses
+        are averaged by frame and weight.
+        """
+        logit, mask = output.float(), batch.mask.float()
+        weights = sorted(set(batch.weight.tolist()))
+        if weights == [1.0]:
+            return self._loss(logit, mask)
+        groups = [(weight, batch.weight == weight) for weight in weights]
+        losses = [
+            weight * group.float().mean() * self._loss(logit[group], mask[group])
+            for weight, group in groups
+        ]
+        return torch.stack(losses).sum()
 
     def judge(self, output: Tensor, batch: Batch) -> Tensor:
         """Hits, area and true area of each frame at probability .5."""
@@ -147,3 +179,11 @@ class MaskObjective:
             return [int(place) for place in negatives]
         hardest_first = negatives[np.argsort(-self.hardness.numpy()[negatives], kind="stable")]
         return [int(place) for place in hardest_first[: max(wanted, len(negatives) // 5)]]
+
+
+def _require_truth(dataset: FrameDataset) -> None:
+    if not dataset.is_true:
+        raise NerveCegError(
+            "validation frames with changed labels would score a run by its own corrections: "
+            "data.conflicts is for training frames alone"
+        )

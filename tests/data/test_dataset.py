@@ -131,3 +131,17 @@ def test_frames_of_unknown_truth_are_refused_by_name(mixed_frames, geometry):
     unknown = mixed_frames[0]._replace(mask=None)
     with pytest.raises(DataError, match=unknown.image.name):
         FrameDataset([unknown], geometry=geometry, progress=False)
+
+
+def test_a_frame_teaches_its_own_truth_in_full_unless_told_else(mixed_frames, geometry):
+    target, weight = np.linspace(0, 1, 8, dtype=np.float32), np.full(8, 0.3, np.float32)
+    told = FrameDataset(
+        mixed_frames, geometry=geometry, target=target, weight=weight, progress=False
+    )
+    true = FrameDataset(mixed_frames, geometry=geometry, progress=False)
+    assert (told.is_true, true.is_true) == (False, True)
+    for dataset, targets, weights in ((told, target, weight), (true, true.present, np.ones(8))):
+        batches = load(dataset, batch_size=3)
+        assert torch.cat([b.target for b in batches]).tolist() == targets.tolist()
+        assert torch.cat([b.weight for b in batches]).tolist() == weights.tolist()
+        assert torch.cat([b.present for b in batches]).tolist() == [1.0] * 4 + [0.0] * 4

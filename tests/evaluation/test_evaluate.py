@@ -104,7 +104,7 @@ def test_damaged_files_stop_or_are_left_out_and_named(pipeline, frames, tmp_path
 
 
 def test_networks_that_give_no_numbers_are_refused(pipeline, frames):
-    for parameter in pipeline.segmenter.parameters():
+    for parameter in pipeline.ensemble.members[0].segmenter.parameters():
         torch.nn.init.constant_(parameter, math.nan)
     with pytest.raises(NerveCegError, match="NaN"):
         score(pipeline, frames[:2])

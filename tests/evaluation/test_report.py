@@ -1,9 +1,11 @@
 import json
 from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import brier_score_loss, log_loss
 
 from nerveceg.evaluation.counts import Counts
 from nerveceg.evaluation.report import make_report
@@ -73,3 +75,38 @@ def test_frames_of_one_class_and_one_subject_still_make_a_report(scans):
 def test_the_same_seed_gives_the_same_report(scans, report):
     again = make_report(scans.results, resamples=200, facts=report.facts)
     assert again.to_json() == report.to_json()
+
+
+def test_presence_and_expectation_are_judged_beside_the_score(scans):
+    results = scans.results
+    nerve = results.nerve.astype(int)
+    known = replace(
+        results,
+        expected=np.where(results.passed, 0.7 * results.presence, 1 - results.presence),
+        spread=np.full(240, 0.01, dtype=np.float32),
+    )
+    report = make_report(known, resamples=100)
+    content = json.loads(report.to_json())
+    reliability, expectation = content["reliability"], content["expectation"]
+    assert reliability["nll"]["value"] == pytest.approx(log_loss(nerve, results.presence), rel=1e-6)
+    assert reliability["brier"]["value"] == pytest.approx(
+        brier_score_loss(nerve, results.presence), rel=1e-6
+    )
+    assert sum(one["frames"] for one in reliability["bins"]) == 240
+    assert expectation["realised"] == pytest.approx(report.dice.value)
+    gap = known.expected.astype(np.float64).mean() - report.dice.value
+    assert expectation["gap"]["value"] == pytest.approx(gap)
+    assert expectation["gap"]["low"] < expectation["gap"]["value"] < expectation["gap"]["high"]
+    assert len(expectation["coverage"]) == len(expectation["dice"]) == 20
+    assert {"reliability", "expectation"} <= content["notes"].keys()
+    columns = pd.read_csv(StringIO(known.table().to_csv(index=False)))
+    assert columns["expected"].to_numpy() == pytest.approx(known.expected)
+    assert columns["spread"].to_numpy() == pytest.approx(known.spread)
+
+
+def test_masks_of_another_origin_expect_nothing(report):
+    content = json.loads(report.to_json())["expectation"]
+    assert content["expected"] is None
+    assert content["gap"] == {"value": None, "low": None, "high": None}
+    assert content["coverage"] == content["dice"] == []
+    assert content["realised"] == pytest.approx(report.dice.value)

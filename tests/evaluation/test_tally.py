@@ -3,10 +3,10 @@ import pytest
 import torch
 from scipy import ndimage
 
-from nerveceg.decision import Rule, decide
+from nerveceg.decision import Rule, decide, draw
 from nerveceg.errors import DataError, NerveCegError
 from nerveceg.evaluation.counts import Counts, count_mask, dice
-from nerveceg.evaluation.tally import Tally, TallyBuilder
+from nerveceg.evaluation.tally import HELD_OUT, OUT_OF_FOLD, Tally, TallyBuilder
 
 
 def clean(mask):
@@ -52,6 +52,91 @@ def test_the_score_of_a_plain_rule_equals_that_of_its_masks(scans, tally, presen
 def test_the_score_of_cleaned_masks_equals_that_of_the_rule(scans, tally, mask):
     wanted = score_directly(scans, Rule(presence=0.56, mask=mask))
     assert np.array_equal(tally.score(0.56, mask, cleaned=True), wanted)
+
+
+@pytest.fixture(scope="module")
+def with_best(scans) -> Tally:
+    """A tally of two batches with the best masks, whose expected Dice is corrected."""
+    builder = TallyBuilder(clean=clean, origin=OUT_OF_FOLD)
+    for part in torch.arange(240).split(150):
+        builder.add(
+            [scans.ids[k] for k in part],
+            [scans.subjects[k] for k in part],
+            presence=scans.presence[part],
+            probability=scans.probability[part],
+            truth=scans.truth[part],
+            best=draw(scans.probability[part], JOINT, correct),
+        )
+    return builder.finish()
+
+
+JOINT = Rule(presence=None, mask=None)
+
+
+def correct(expected):
+    return (0.8 * expected + 0.1).clamp(0.05, 0.98)
+
+
+@pytest.mark.parametrize("presence", [None, 0.0, 0.56])
+@pytest.mark.parametrize("mask", [None, 0.5, 0.95])
+@pytest.mark.parametrize("area", [0, 150])
+def test_the_score_of_a_joint_rule_equals_that_of_its_masks(scans, with_best, presence, mask, area):
+    rule = Rule(presence=presence, mask=mask, area=area)
+    masks = decide(scans.presence, scans.probability, rule, correct)
+    counts = Counts(*(count.numpy() for count in count_mask(masks, scans.truth)))
+    wanted = dice(counts, scans.truth.sum((1, 2, 3)).numpy())
+    scored = with_best.score(presence, mask, cleaned=True, minimum_area=area)
+    assert np.array_equal(scored, wanted)
+
+
+def test_the_joint_gate_opens_where_a_mask_is_worth_more_than_none(scans, with_best):
+    expected = correct(draw(scans.probability, JOINT).expected)
+    assert np.array_equal(with_best.expected, expected.numpy())
+    worth = scans.presence * expected > 1 - scans.presence
+    assert np.array_equal(with_best.passed(None), worth.numpy())
+    assert 0 < worth.float().mean() < 1
+
+
+def test_a_tally_without_best_masks_cannot_score_the_joint_rule(tally):
+    for thresholds in ((None, 0.5), (0.5, None), (None, None)):
+        with pytest.raises(NerveCegError, match="no best masks") as caught:
+            tally.score(*thresholds)
+        assert "\n" not in str(caught.value)
+
+
+def test_chosen_frames_keep_their_rows_and_origin(with_best):
+    chosen = np.arange(240) % 3 == 0
+    for frames in (chosen, np.flatnonzero(chosen)):
+        part = with_best.choose(frames)
+        assert list(part.ids) == list(with_best.ids[chosen])
+        assert np.array_equal(part.score(None, None), with_best.score(None, None)[chosen])
+        assert str(part.origin) == OUT_OF_FOLD
+
+
+def test_a_tally_with_best_masks_is_loaded_equal_with_its_origin(with_best, tally, tmp_path):
+    with_best.save(tmp_path / "tally.npz")
+    loaded = Tally.load(tmp_path / "tally.npz")
+    for name in with_best.__dataclass_fields__:
+        assert np.array_equal(getattr(loaded, name), getattr(with_best, name)), name
+    assert str(loaded.origin) == OUT_OF_FOLD
+    assert str(tally.origin) == HELD_OUT
+
+
+@pytest.mark.parametrize("step", [89, 97, 101])
+def test_no_damage_to_the_file_shows_another_error(with_best, step, tmp_path):
+    path = tmp_path / "tally.npz"
+    with_best.choose(np.arange(20)).save(path)
+    whole = path.read_bytes()
+    refused = 0
+    for place in range(0, len(whole), step):
+        content = bytearray(whole)
+        content[place] ^= 0xFF
+        path.write_bytes(content)
+        try:
+            Tally.load(path)
+        except DataError:
+            refused += 1
+    assert refused > 10
 
 
 def test_a_minimum_area_counts_as_in_the_rule(scans, tally):
@@ -106,7 +191,7 @@ def test_a_saved_tally_is_loaded_equal(tally, tmp_path):
     for name in tally.__dataclass_fields__:
         saved, read = getattr(tally, name), getattr(loaded, name)
         assert saved.dtype == read.dtype
-        assert np.array_equal(saved, read)
+        assert np.array_equal(saved, read, equal_nan=saved.dtype.kind == "f")
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["tally.npz"]
 
 

@@ -57,15 +57,15 @@ def test_each_file_holds_the_prediction_of_the_frame_it_is_named_after(
 
 
 def test_the_table_has_a_line_a_frame_with_area_and_centre_in_native_pixels(tmp_path):
-    writer = PredictionWriter(tmp_path, overwrite=False)
+    writer = PredictionWriter(tmp_path, overwrite=False, refer=0.75)
     drawn = prediction(rows=slice(10, 15), columns=slice(20, 31), presence=0.91237)
-    writer.write(reading("1_1", tmp_path), drawn)
-    writer.write(reading("1_2", tmp_path), prediction())
+    writer.write(reading("1_1", tmp_path), drawn._replace(expected=0.8, spread=0.03125))
+    writer.write(reading("1_2", tmp_path), prediction()._replace(expected=0.75, spread=0.01))
     rows = writer.finish()
     assert table_of(tmp_path) == [
-        ["id", "presence", "decision", "area", "row", "column"],
-        ["1_1", "0.9124", "nerve", "55", "12.0", "25.0"],
-        ["1_2", "0.2500", "none", "0", "", ""],
+        ["id", "presence", "decision", "area", "row", "column", "expected", "spread", "refer"],
+        ["1_1", "0.9124", "nerve", "55", "12.0", "25.0", "0.8000", "0.0312", "no"],
+        ["1_2", "0.2500", "none", "0", "", "", "0.7500", "0.0100", "yes"],
     ]
     assert [row.id for row in rows] == ["1_1", "1_2"]
 

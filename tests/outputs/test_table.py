@@ -8,7 +8,7 @@ from nerveceg.evaluation.rows import DEFINITIONS
 from nerveceg.outputs.table import report_table
 
 
-def make(*, surface: bool) -> Report:
+def make(*, surface: bool, expected: float | None = None) -> Report:
     truth = torch.zeros(8, 1, 20, 30, dtype=torch.bool)
     truth[:4, :, 5:10, 8:20] = True
     constant = fit_constant_mask(truth[:4, 0].numpy())
@@ -21,6 +21,8 @@ def make(*, surface: bool) -> Report:
         passed=presence > 0.5,
         mask=truth.roll(1, dims=3) | truth.roll(4, dims=0),
         truth=truth,
+        expected=None if expected is None else torch.full((8,), expected),
+        spread=None if expected is None else torch.zeros(8),
     )
     return make_report(builder.finish(), spacing_mm=0.1 if surface else None, resamples=50)
 
@@ -54,3 +56,15 @@ def test_millimetres_and_distances_appear_only_where_known():
     assert "HD95 1.0 px (0.10 mm)" in report_table(make(surface=True))
     assert "HD95" not in report_table(make(surface=False))
     assert "nan" not in report_table(make(surface=False))
+
+
+def test_the_honesty_of_presence_and_of_what_was_expected_is_told():
+    report = make(surface=True, expected=0.61)
+    text = report_table(report)
+    judged = report.expectation
+    assert f"presence: NLL {report.reliability.nll.value:.3f} (" in text
+    assert (
+        f"expected Dice 0.610, realised {judged.realised:.3f}: gap {judged.gap.value:.3f}" in text
+    )
+    assert len(text.splitlines()) < 40
+    assert "expected Dice" not in report_table(make(surface=True))

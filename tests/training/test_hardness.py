@@ -12,13 +12,13 @@ def test_every_frame_gets_the_logit_that_the_pipeline_gives_it(
     pipeline, mixed_frames, geometry, batch_size
 ):
     dataset = FrameDataset(mixed_frames, geometry=geometry, progress=False)
-    pipeline.classifier.train()
+    classifier = pipeline.ensemble.members[0].classifier
     logits = presence_logits(
-        pipeline.classifier, dataset, runtime=Runtime(device="cpu"), batch_size=batch_size
+        classifier.train(), dataset, runtime=Runtime(device="cpu"), batch_size=batch_size
     )
     assert logits.shape == (8,)
     assert logits.dtype == torch.float32
     network_input = pipeline.network_input([read_image(frame.image) for frame in mixed_frames])
     with torch.inference_mode():
-        expected = pipeline.classifier.eval()(network_input)
+        expected = classifier.eval()(network_input)
     torch.testing.assert_close(logits, expected, atol=1e-5, rtol=1e-5)

@@ -12,7 +12,8 @@ from nerveceg.training.log import TrainingLog
 def batch():
     random = torch.Generator().manual_seed(0)
     image = torch.rand(10, 1, 16, 24, generator=random)
-    return Batch(image=image, mask=image > 0.5, present=torch.ones(10), place=torch.arange(10))
+    one = torch.ones(10)
+    return Batch(image, image > 0.5, present=one, place=torch.arange(10), target=one, weight=one)
 
 
 def read_board(folder):

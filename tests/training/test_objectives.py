@@ -12,7 +12,7 @@ from nerveceg.data.dataset import Batch, FrameDataset
 from nerveceg.data.frames import Frame
 from nerveceg.data.geometry import Geometry
 from nerveceg.errors import NerveCegError
-from nerveceg.training.losses import BceDice
+from nerveceg.training.losses import BceDice, dice
 from nerveceg.training.objectives import MaskObjective, PresenceObjective
 
 
@@ -35,7 +35,8 @@ def make_dataset(tmp_path_factory):
 def batch_of(mask, present=None):
     count = len(mask)
     present = mask.flatten(1).any(1).float() if present is None else present
-    return Batch(torch.zeros(mask.shape), mask, present, torch.arange(count))
+    weight = torch.ones(count)
+    return Batch(torch.zeros(mask.shape), mask, present, torch.arange(count), present, weight)
 
 
 def judge_in_batches(objective, output, batch, size):
@@ -157,9 +158,42 @@ def test_the_segmenter_learns_from_frames_with_nerve_alone(make_dataset):
     assert list(objective.validation_places(dataset)) == [1, 2, 4]
 
 
-def test_without_a_nerve_the_segmenter_has_nothing_to_learn(make_dataset):
+def test_a_segmenter_without_a_gate_learns_from_and_is_scored_on_every_frame(make_dataset):
+    dataset = make_dataset("-++-+--")
+    objective = MaskObjective(loss=BceDice(), frames="all")
+    sampler = objective.sampler(dataset, seed=0)
+    assert all(sorted(places) == [*range(7)] for places in shown(sampler, epochs=3))
+    assert list(objective.validation_places(dataset)) == [*range(7)]
+
+
+def test_a_segmenter_without_a_gate_scores_empty_frames_by_kaggles_dice():
+    masks = torch.zeros(4, 1, 4, 4, dtype=torch.bool)
+    masks[2:, 0, :2, :2] = True
+    output = torch.full((4, 1, 4, 4), -1.0)
+    output[1, 0, 0, 0] = output[3, 0, 0, 0] = 1
+    objective = MaskObjective(loss=BceDice(), frames="all")
+    judged = judge_in_batches(objective, output, batch_of(masks), 3)
+    # Empty called empty, empty called nerve, a miss, one pixel of four found.
+    assert objective.scores(judged)["dice"] == pytest.approx((1 + 0 + 0 + 2 / 5) / 4)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"frames": "negatives"}, "seg.objective.frames=negatives: positives or all"),
+        ({"frames": "all", "negatives": 0.2}, "seg.objective.negatives=0.2 beside frames=all"),
+    ],
+)
+def test_a_choice_of_frames_that_makes_no_sense_is_one_line(options, named):
+    with pytest.raises(NerveCegError, match=named) as caught:
+        MaskObjective(loss=BceDice(), **options)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("frames", ["positives", "all"])
+def test_without_a_nerve_the_segmenter_has_nothing_to_learn(make_dataset, frames):
     with pytest.raises(NerveCegError, match="none of 3"):
-        MaskObjective(loss=BceDice()).sampler(make_dataset("---"), seed=0)
+        MaskObjective(loss=BceDice(), frames=frames).sampler(make_dataset("---"), seed=0)
 
 
 def shown(sampler, epochs=60):
@@ -194,3 +228,60 @@ def test_without_hardness_negatives_come_from_all(make_dataset):
 def test_a_wish_for_negatives_where_there_are_none_is_no_error(make_dataset):
     objective = MaskObjective(loss=BceDice(), negatives=1.0, hardness=torch.zeros(3))
     assert len(objective.sampler(make_dataset("+++"), seed=0)) == 3
+
+
+def test_the_gate_aims_at_soft_targets_and_weighs_frames():
+    batch = batch_of(torch.zeros(3, 1, 2, 2, dtype=torch.bool), torch.tensor([1.0, 0.0, 1.0]))
+    batch = batch._replace(
+        target=torch.tensor([0.7, 0.25, 1.0]), weight=torch.tensor([1.0, 0.3, 0.3])
+    )
+    logit = [0.5, -2.0, 3.0]
+    expected = 0.0
+    for x, y, w in zip(logit, batch.target.tolist(), batch.weight.tolist(), strict=True):
+        chance = 1 / (1 + math.exp(-x))
+        expected -= w * (y * math.log(chance) + (1 - y) * math.log(1 - chance)) / 3
+    loss = PresenceObjective(label_smoothing=0.0).loss(torch.tensor(logit), batch)
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_gate_is_scored_on_presence_whatever_the_target():
+    batch = batch_of(torch.zeros(3, 1, 2, 2, dtype=torch.bool), torch.tensor([1.0, 0.0, 1.0]))
+    soft = batch._replace(target=torch.full((3,), 0.5), weight=torch.zeros(3))
+    output = torch.tensor([0.3, -1.0, 2.0])
+    judged = [PresenceObjective().judge(output, each) for each in (batch, soft)]
+    assert torch.equal(*judged)
+
+
+def test_the_segmenter_weighs_frames_also_where_a_loss_is_not_a_mean_over_them():
+    random = torch.Generator().manual_seed(1)
+    masks = torch.rand(5, 1, 6, 8, generator=random) > 0.5
+    output = torch.randn(5, 1, 6, 8, generator=random)
+    weight = torch.tensor([0.3, 1.0, 0.3, 1.0, 1.0])
+    batch = batch_of(masks)._replace(weight=weight)
+    mean, whole = BceDice(), dice()
+    each = torch.stack([mean(output[n : n + 1], masks[n : n + 1]) for n in range(5)])
+    assert MaskObjective(loss=mean).loss(output, batch).item() == pytest.approx(
+        (weight * each).mean().item(), rel=1e-5
+    )
+    doubted = weight < 1
+    expected = 0.3 * 2 / 5 * whole(output[doubted], masks[doubted])
+    expected += 3 / 5 * whole(output[~doubted], masks[~doubted])
+    found = MaskObjective(loss=whole).loss(output, batch)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("objective", [PresenceObjective(), MaskObjective(loss=BceDice())])
+@pytest.mark.parametrize("change", [{"target": [0.9, 0, 1]}, {"weight": [1, 0.3, 1]}])
+def test_frames_with_changed_labels_can_teach_but_not_validate(make_dataset, objective, change):
+    frames = make_dataset("+-+").frames
+    column, values = next(iter(change.items()))
+    changed = FrameDataset(
+        frames,
+        geometry=Geometry(size=(8, 8)),
+        progress=False,
+        **{column: np.array(values, np.float32)},
+    )
+    assert len(objective.sampler(changed, seed=0)) in (2, 3)
+    with pytest.raises(NerveCegError, match="data.conflicts is for training frames") as caught:
+        objective.validation_places(changed)
+    assert "\n" not in str(caught.value)

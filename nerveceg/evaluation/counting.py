@@ -1,0 +1,107 @@
+"""Presence and probability maps of frames to rows of results and of the tally, under a rule."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from nerveceg.data.reading import Reading
+from nerveceg.decision import Drawing, draw
+from nerveceg.evaluation.baselines import ConstantMask
+from nerveceg.evaluation.results import ResultsBuilder
+from nerveceg.evaluation.tally import HELD_OUT, TallyBuilder
+from nerveceg.operation import Decision, OperatingPoint, Presence
+from nerveceg.pipeline import Prediction
+from nerveceg.postprocess import clean_mask
+
+Watch = Callable[[Reading, Prediction], None]
+
+
+class Counting:
+    """Counts batch by batch.
+
+    steps: of post-processing, for the tally's masks.
+    origin: what the frames were to the networks, OUT_OF_FOLD or HELD_OUT.
+    constant: bool [1, 1, h, w], the constant mask to compare with; may change between batches.
+    watch: called with each frame and its prediction.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[str],
+        *,
+        origin: str = HELD_OUT,
+        constant: Tensor | None = None,
+        watch: Watch | None = None,
+    ) -> None:
+        self.results = ResultsBuilder()
+        clean = partial(clean_mask, names=steps) if steps else None
+        self.tally = TallyBuilder(clean=clean, origin=origin)
+        self.compare_with(constant)
+        self._watch = watch
+
+    def compare_with(self, constant: Tensor | None) -> None:
+        """Take this constant mask, bool [1, 1, h, w], for the frames to come."""
+        mask = None if constant is None else ConstantMask(mean=constant.float(), threshold=0.5)
+        self.results.constant = mask
+
+    def add(
+        self,
+        readings: Sequence[Reading],
+        presence: Presence,
+        probability: Tensor,
+        point: OperatingPoint,
+    ) -> None:
+        """Count N frames of one size, whose truth was read.
+
+        presence: the gate's, as `OperatingPoint.presence` gives.
+        probability: float32 [N, 1, H, W] at native pixels, calibrated.
+        """
+        truth = torch.stack([torch.from_numpy(r.truth) for r in readings])[:, None]
+        truth = truth.to(probability.device)
+        decision = point.decide(presence.value, probability)
+        ids = [reading.frame.id for reading in readings]
+        subjects = [reading.frame.subject for reading in readings]
+        self.tally.add(
+            ids,
+            subjects,
+            presence=decision.fused,
+            probability=probability,
+            truth=truth,
+            best=_best(probability, decision, point),
+        )
+        self.results.add(
+            ids,
+            subjects,
+            presence=decision.presence,
+            passed=decision.passed,
+            mask=decision.mask,
+            truth=truth,
+            groups=[reading.frame.groups for reading in readings],
+            expected=decision.score,
+            spread=presence.spread,
+        )
+        if self._watch is not None:
+            self._show(readings, decision, presence.spread)
+
+    def _show(self, readings: Sequence[Reading], decision: Decision, spread: Tensor) -> None:
+        assert self._watch is not None  # noqa: S101
+        columns = (
+            decision.presence.tolist(),
+            decision.final[:, 0].cpu().numpy(),
+            decision.score.tolist(),
+            spread.tolist(),
+        )
+        for reading, *prediction in zip(readings, *columns, strict=True):
+            self._watch(reading, Prediction(*prediction))
+
+
+def _best(probability: Tensor, decision: Decision, point: OperatingPoint) -> Drawing:
+    """The best masks, which the tally keeps whatever the rule."""
+    rule = point.rule
+    if rule.mask is None and rule.area == 0:
+        return Drawing(decision.mask, decision.dice)
+    best = replace(rule, mask=None, area=0, miss_rate=None)
+    return draw(probability, best, point.calibration.contour)

@@ -1,0 +1,1 @@
+"""Presence logits to honest probabilities: maps, their fit, prior shift, a bounded miss rate."""
