@@ -207,9 +207,11 @@ def _missing(folder: Path) -> str:
     if not stages:
         return f"{folder}/pipeline.json is missing: run python tools/train_seg.py again to write it"
     cures = " and ".join(f"python tools/train_{stage}.py" for stage in stages)
+    fold = folder.name.removeprefix("fold_")
+    run = f"name={folder.parent.name} fold={fold}" if fold.isdecimal() else f"name={folder.name}"
     return (
         f"no trained pipeline in {folder}: {' and '.join(stages)} missing; run {cures} with "
-        f"name={folder.name} first, or give checkpoint=FOLDER"
+        f"{run} first, or give checkpoint=FOLDER"
     )
 
 

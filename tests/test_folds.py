@@ -18,7 +18,7 @@ from nerveceg.evaluation.tally import OUT_OF_FOLD, Tally
 from nerveceg.pipeline import Pipeline
 from nerveceg.tools import evaluate, infer, train_cls, train_seg
 
-FOLDS = ["data.split.folds=3", "fold=0,1,2", "--multirun"]
+FOLDS = ["data.split.folds=3", "--multirun", "fold=0,1,2"]
 TINY = [
     "data.geometry.size=[64,88]",
     "cls.model.backbone=test_efficientnet",

@@ -37,6 +37,8 @@ def command(task: Task) -> Callable[[], None]:
         if {"-h", "--help"} & set(sys.argv[1:]):
             print(_help(task))
             return
+        # argparse refuses overrides on both sides of a flag.
+        sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))
         _check_overrides(sys.argv[1:])
         decorate = hydra.main(
             version_base="1.3", config_path="pkg://nerveceg.conf", config_name="config"

@@ -39,10 +39,8 @@ def choose_map(
 ) -> Choice:
     """The form of the lowest likelihood loss on subjects it wasn't fitted on, fitted on all.
 
-    A simpler form (fewer numbers) is preferred as long as its loss is at most one standard error
-    above the lowest, the error being that of the mean paired difference over subjects (the
-    one-standard-error rule of Breiman et al., 1984). The isotonic form is left out where a fit
-    would see fewer than 30 subjects.
+    The lowest wins however close. The isotonic form is left out where a fit would see fewer than 30
+    subjects.
 
     Args:
         logit: float64 [F], out-of-fold.
@@ -66,8 +64,8 @@ def choose_map(
         form: _loss(cross_fit(logit, present, fold, form=form, subject=subject), present)
         for form in tried
     }
-    chosen = _simplest(losses, subject)
     means = {form: float(loss.mean()) for form, loss in losses.items()}
+    chosen = min(means, key=means.__getitem__)
     return Choice(fit_map(chosen, logit, present, subject=subject), chosen, means)
 
 
@@ -125,20 +123,6 @@ def _folds_of(
     for number, (_, held_out) in enumerate(splitter.split(present, present, subject)):
         fold[held_out] = number
     return fold
-
-
-def _simplest(losses: dict[str, Float], subject: NDArray[Any]) -> str:
-    """The first form whose loss is within one standard error of the lowest; float64 [F] each."""
-    best = min(losses.values(), key=lambda loss: float(loss.mean()))
-    excess = {form: loss - best for form, loss in losses.items()}
-    return next(f for f, more in excess.items() if more.mean() <= _standard_error(more, subject))
-
-
-def _standard_error(difference: Float, subject: NDArray[Any]) -> float:
-    """Of the mean over frames, with whole subjects as the draws."""
-    _, owner, frames = np.unique(subject, return_inverse=True, return_counts=True)
-    residual = np.bincount(owner, weights=difference) - frames * difference.mean()
-    return float(np.sqrt((residual**2).sum() * len(frames) / (len(frames) - 1)) / len(difference))
 
 
 def _loss(presence: Float, present: NDArray[np.bool_]) -> Float:

@@ -35,20 +35,20 @@ def test_each_fold_is_calibrated_by_the_others_alone():
 
 
 @pytest.mark.parametrize(
-    ("truth", "form"),
+    ("truth", "forms"),
     [
-        (lambda x: expit(0.4 * x), "temperature"),
-        (lambda x: expit(0.8 * x - 1.2), "platt"),
-        (lambda x: expit(2.0 * -np.logaddexp(0, -x) - 0.2 * -np.logaddexp(0, x) + 1), "beta"),
-        (lambda x: np.where(np.abs(x) < 1.5, 0.5, np.where(x < 0, 0.05, 0.7)), "isotonic"),
+        (lambda x: expit(0.4 * x), ("temperature", "platt")),
+        (lambda x: expit(0.8 * x - 1.2), ("platt",)),
+        (lambda x: expit(2.0 * -np.logaddexp(0, -x) - 0.2 * -np.logaddexp(0, x) + 1), ("beta",)),
+        (lambda x: np.where(np.abs(x) < 1.5, 0.5, np.where(x < 0, 0.05, 0.7)), ("isotonic",)),
     ],
 )
-def test_the_form_of_the_law_is_found(truth, form):
+def test_the_form_of_the_law_is_found(truth, forms):
     logit, present, subject = scans(truth, subjects=100, frames=100)
     choice = choose_map(logit, present, subject)
-    assert choice.form == form == choice.map.form
+    assert choice.form in forms
     assert list(choice.losses) == ORDER
-    assert choice.map == fit_map(form, logit, present, subject=subject)
+    assert choice.map == fit_map(choice.form, logit, present, subject=subject)
 
 
 def test_losses_are_those_of_other_subjects():
@@ -62,17 +62,12 @@ def test_losses_are_those_of_other_subjects():
     assert choice.losses == pytest.approx({"platt": log_loss(present, presence)})
 
 
-def test_the_simpler_form_wins_within_one_standard_error():
-    """Where all forms are right, the simplest is nearly always taken, though seldom the lowest."""
-    chosen, lowest = [], []
-    for seed in range(10):
+def test_the_form_of_the_lowest_loss_wins():
+    for seed in range(4):
         logit, present, subject = scans(lambda x: expit(0.5 * x), seed=seed, frames=30)
-        choice = choose_map(logit, present, subject, forms=("beta", "platt", "temperature"))
-        assert list(choice.losses) == ORDER[:3]
-        chosen.append(choice.form)
-        lowest.append(min(choice.losses, key=choice.losses.get))
-    assert chosen.count("temperature") >= 8
-    assert chosen.count("temperature") > lowest.count("temperature")
+        choice = choose_map(logit, present, subject)
+        assert choice.form == min(choice.losses, key=choice.losses.get)
+        assert choice.map == fit_map(choice.form, logit, present, subject=subject)
 
 
 def test_the_same_frames_and_seed_give_the_same_choice():
