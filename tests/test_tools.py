@@ -289,8 +289,13 @@ def test_the_seed_decides_the_weights(necks, run):
     assert first == again != other
 
 
+TOOLS = sorted(
+    path.stem for path in (ROOT / "tools").glob("*.py") if "main = command(" in path.read_text()
+)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("tool", ["train_cls", "train_seg", "infer", "evaluate", "make_phantom"])
+@pytest.mark.parametrize("tool", TOOLS)
 def test_help_comes_without_the_networks(tool):
     done = subprocess.run(
         [sys.executable, "-X", "importtime", ROOT / "tools" / f"{tool}.py", "--help"],

@@ -86,6 +86,8 @@ def ensure_phantom(phantom: DictConfig) -> Path:
             frames_per_subject=phantom.frames_per_subject,
             seed=phantom.seed,
             label_noise=phantom.label_noise,
+            exact_twins=phantom.exact_twins,
+            near_twins=phantom.near_twins,
             processes=None,
         )
     return folder
@@ -102,7 +104,7 @@ def _check_phantom(folder: Path, phantom: DictConfig) -> None:
         "subjects": made["subjects"],
         "frames_per_subject": protocol["frames"],
         "seed": made["seed"],
-        "label_noise": protocol["label_noise"],
+        **{name: protocol[name] for name in ("label_noise", "exact_twins", "near_twins")},
     }
     for name, value in there.items():
         if phantom[name] != value:
