@@ -1,13 +1,44 @@
 """The networks of one or more training runs, each of which sees a frame in one or more views."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from nerveceg.models.member import Member
+from nerveceg.models.member import Look, Member
 from nerveceg.runtime import Runtime
 from nerveceg.views import PLAIN, View, average_logits
+
+EVERY = slice(None)
+
+
+class Looks:
+    """What M members say of N frames in V views; segmenters run when their masks are asked for."""
+
+    def __init__(
+        self, looks: Sequence[Sequence[Look]], *, views: Sequence[View], size: torch.Size
+    ) -> None:
+        self._looks = looks
+        self._views = views
+        self._size = size
+
+    @property
+    def presence_logits(self) -> Tensor:
+        """float32 [M, V, N]."""
+        members = [[look.presence.float() for look in each] for each in self._looks]
+        return torch.stack([torch.stack(each) for each in members])
+
+    @torch.inference_mode()
+    def mask_logits(self, places: Tensor | slice = EVERY) -> Tensor:
+        """Of the n frames at these places, averaged over the views, float32 [M, n, 1, h, w]."""
+        return torch.stack([self._average(each, places) for each in self._looks])
+
+    def _average(self, looks: Sequence[Look], places: Tensor | slice) -> Tensor:
+        masks = [
+            view.undo(look.mask(places).float(), self._size)
+            for view, look in zip(self._views, looks, strict=True)
+        ]
+        return average_logits(torch.stack(masks))
 
 
 class Ensemble:
@@ -25,29 +56,11 @@ class Ensemble:
             runtime.place(member)
 
     @torch.inference_mode()
-    def presence_logits(self, network_input: Tensor) -> Tensor:
-        """Presence logits, float32 [M, V, N], of float32 [N, 1, h, w] in [0, 1]."""
-        return torch.stack(
-            [
-                torch.stack(
-                    [self._run(member.presence, view, network_input) for view in self.views]
-                )
-                for member in self.members
-            ]
-        )
-
-    @torch.inference_mode()
-    def mask_logits(self, network_input: Tensor) -> Tensor:
-        """Mask logits averaged over the views, float32 [M, N, 1, h, w], of float32 [N, 1, h, w]."""
-        return torch.stack([self._mask_logit(member, network_input) for member in self.members])
-
-    def _mask_logit(self, member: Member, network_input: Tensor) -> Tensor:
-        size = network_input.shape[-2:]
+    def look(self, network_input: Tensor) -> Looks:
+        """What the networks say of float32 [N, 1, h, w] in [0, 1]."""
+        seen = [view.look(network_input) for view in self.views]
         looks = [
-            view.undo(self._run(member.mask, view, network_input), size) for view in self.views
+            [member.look(image, autocast=self._runtime.autocast) for image in seen]
+            for member in self.members
         ]
-        return average_logits(torch.stack(looks))
-
-    def _run(self, network: Callable[[Tensor], Tensor], view: View, image: Tensor) -> Tensor:
-        with self._runtime.autocast():
-            return network(view.look(image)).float()
+        return Looks(looks, views=self.views, size=network_input.shape[-2:])

@@ -63,7 +63,7 @@ def estimate_prevalence_of(
     with tqdm(total=len(frames), desc="prevalence", unit="frame", disable=not progress) as bar:
         for readings in reader:
             network_input = pipeline.network_input([reading.image for reading in readings])
-            said += pipeline.presence(network_input).value.tolist()
+            said += pipeline.look(network_input).presence.value.tolist()
             bar.update(len(readings))
     return estimate_prevalence(np.array(said), trained=trained)
 

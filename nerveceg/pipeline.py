@@ -19,11 +19,12 @@ from nerveceg.checkpoint import (
     stages_of,
     write_description,
 )
-from nerveceg.data.dataset import as_input
+from nerveceg.data.dataset import as_input, network_levels
+from nerveceg.data.filters import Filter
 from nerveceg.data.geometry import Geometry
 from nerveceg.data.images import read_image
 from nerveceg.decision import Rule
-from nerveceg.ensemble import Ensemble
+from nerveceg.ensemble import EVERY, Ensemble, Looks
 from nerveceg.errors import NerveCegError
 from nerveceg.models.member import Member
 from nerveceg.models.saving import load_config, load_model, save_model
@@ -48,6 +49,23 @@ class Prediction(NamedTuple):
     """standard deviation of presence over members and views"""
 
 
+class Opinion:
+    """What the networks say of N frames, as probabilities."""
+
+    def __init__(self, looks: Looks, operation: OperatingPoint) -> None:
+        self._looks = looks
+        self._operation = operation
+        self.presence: Presence = operation.presence(looks.presence_logits)
+        """the gate's, calibrated"""
+
+    def probability(self, places: Tensor | slice = EVERY) -> Tensor:
+        """Calibrated mask probability, float32 [n, 1, h, w], of the n frames at these places.
+
+        Given that the nerve is there. Segmenters run now.
+        """
+        return self._operation.probability(self._looks.mask_logits(places))
+
+
 class Pipeline:
     """Networks, calibration and rule; what training did to a frame is done here too.
 
@@ -63,6 +81,7 @@ class Pipeline:
         members: Sequence[Member],
         *,
         geometry: Geometry,
+        filter: Filter | None = None,
         views: Sequence[View] = PLAIN,
         calibration: Calibration | None = None,
         rule: Rule | None = None,
@@ -72,6 +91,7 @@ class Pipeline:
     ) -> None:
         self.ensemble = Ensemble(members, views=views)
         self.geometry = geometry
+        self.filter = filter
         self.calibration = calibration or Calibration()
         self.rule = rule or Rule()
         self.trained_on = trained_on
@@ -105,17 +125,17 @@ class Pipeline:
                     f"a frame of {image.dtype} {list(image.shape)}: grey levels as uint8 [H, W] "
                     "are wanted, or the path of an image file"
                 )
-        sized = [self.geometry.forward(torch.from_numpy(image)[None, None]) for image in images]
-        stacked = torch.cat(sized).to(self.runtime.torch_device)
-        return as_input(stacked).contiguous(memory_format=self.runtime.memory_format)
+        levels = network_levels(
+            images,
+            geometry=self.geometry,
+            filter=self.filter,
+            device=self.runtime.torch_device,
+        )
+        return as_input(levels).contiguous(memory_format=self.runtime.memory_format)
 
-    def presence(self, network_input: Tensor) -> Presence:
-        """The gate's calibrated presence of the frames of `network_input`."""
-        return self.operation.presence(self.ensemble.presence_logits(network_input))
-
-    def probability(self, network_input: Tensor) -> Tensor:
-        """Calibrated mask probability, float32 [N, 1, h, w], given that the nerve is there."""
-        return self.operation.probability(self.ensemble.mask_logits(network_input))
+    def look(self, network_input: Tensor) -> "Opinion":
+        """What the networks say of the frames of `network_input`, calibrated."""
+        return Opinion(self.ensemble.look(network_input), self.operation)
 
     @torch.inference_mode()
     def predict_batch(self, images: Sequence[Grey]) -> list[Prediction]:
@@ -125,7 +145,8 @@ class Pipeline:
             NerveCegError: an array of another kind, or a network's output is NaN.
         """
         network_input, point = self.network_input(images), self.operation
-        gate, spread = self.presence(network_input)
+        opinion = self.look(network_input)
+        gate, spread = opinion.presence
         _refuse_nan("presence", gate[:, None], range(len(images)))
         presence = point.before_mask(gate).tolist()
         predictions = [
@@ -140,7 +161,7 @@ class Pipeline:
         ]
         asked = point.may_pass(gate).nonzero()[:, 0]
         if len(asked):
-            probability = self.probability(network_input[asked])
+            probability = opinion.probability(asked)
             _refuse_nan("mask probability", probability, asked.tolist())
             for place, one in zip(asked.tolist(), torch.split(probability, 1), strict=True):
                 native = self.geometry.restore(one, images[place].shape)
@@ -167,6 +188,7 @@ class Pipeline:
             self._save_member(member, folder / name)
         described = Description(
             geometry=self.geometry,
+            filter=self.filter,
             members=tuple(names),
             views=self.ensemble.views,
             calibration=self.calibration,
@@ -198,6 +220,7 @@ class Pipeline:
         return cls(
             [load_member(folder / member) for member in described.members],
             geometry=described.geometry,
+            filter=described.filter,
             views=described.views,
             calibration=described.calibration,
             rule=described.rule,
@@ -209,6 +232,7 @@ class Pipeline:
     def _save_member(self, member: Member, folder: Path) -> None:
         facts = {
             "geometry": self.geometry.to_dict(),
+            "filter": self.filter and self.filter.to_dict(),
             "trained_on": sorted(self.trained_on),
             "constant_mask": describe_mask(self.constant_mask),
             "gate": member.classifier is not None,

@@ -99,8 +99,8 @@ def pipeline(
         rule=Rule(presence=0.0),
     )
     network_input = made.network_input([read_image(frame.image) for frame in frames])
-    middle = made.ensemble.presence_logits(network_input).quantile(0.5).item()
+    middle = made.ensemble.look(network_input).presence_logits.quantile(0.5).item()
     made.calibration = Calibration(presence=Platt(slope=500.0, intercept=-500.0 * middle))
-    level = made.probability(network_input).flatten()[::7].quantile(0.8).item()
+    level = made.look(network_input).probability().flatten()[::7].quantile(0.8).item()
     made.rule = Rule(presence=0.5, mask=level, area=20)
     return made

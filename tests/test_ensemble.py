@@ -44,20 +44,20 @@ def test_one_member_and_one_view_are_the_bare_networks_exactly(make_member, imag
     ensemble = Ensemble([member])
     with torch.inference_mode():
         presence, mask = member.classifier(image), member.segmenter(image)
-    assert torch.equal(ensemble.presence_logits(image), presence[None, None])
-    assert torch.equal(ensemble.mask_logits(image), mask[None])
+    assert torch.equal(ensemble.look(image).presence_logits, presence[None, None])
+    assert torch.equal(ensemble.look(image).mask_logits(), mask[None])
 
 
 def test_networks_are_put_in_evaluation_mode(make_member, image):
     ensemble = Ensemble([make_member(0).train()])
-    first, second = (ensemble.presence_logits(image) for _ in range(2))
+    first, second = (ensemble.look(image).presence_logits for _ in range(2))
     assert torch.equal(first, second)
     assert not any(module.training for module in ensemble.members[0].modules())
 
 
 def test_members_and_views_come_in_their_order(make_member, image):
     members = [make_member(seed) for seed in range(2)]
-    logits = Ensemble(members, views=VIEWS).presence_logits(image)
+    logits = Ensemble(members, views=VIEWS).look(image).presence_logits
     assert logits.shape == (2, 3, 4)
     for row, member in zip(logits, members, strict=True):
         for cell, view in zip(row, VIEWS, strict=True):
@@ -79,12 +79,12 @@ def test_members_are_averaged_after_their_calibration(make_member, image):
         logits = [member.classifier(image).tolist() for member in members]
         pixels = [member.segmenter(image).double() for member in members]
     expected = [sum(map(calibrate_by_hand, pair)) / 2 for pair in zip(*logits, strict=True)]
-    found = operation.presence(ensemble.presence_logits(image)).value
+    found = operation.presence(ensemble.look(image).presence_logits).value
     assert found.tolist() == pytest.approx(expected, abs=1e-6)
     # Whereas the calibrated mean logit is another number.
     middle = [calibrate_by_hand(sum(pair) / 2) for pair in zip(*logits, strict=True)]
     assert middle != pytest.approx(expected, abs=1e-4)
-    probability = operation.probability(ensemble.mask_logits(image))
+    probability = operation.probability(ensemble.look(image).mask_logits())
     by_hand = sum(1 / (1 + torch.exp(-(0.7 * logit + 0.4))) for logit in pixels) / 2
     torch.testing.assert_close(probability, by_hand.float())
 
@@ -99,17 +99,17 @@ def test_views_are_averaged_before_the_calibration(make_member, image):
             for view in VIEWS
         ]
     mean = (sum(seen) / 3).logit().tolist()
-    found = operation.presence(ensemble.presence_logits(image)).value
+    found = operation.presence(ensemble.look(image).presence_logits).value
     assert found.tolist() == pytest.approx([calibrate_by_hand(logit) for logit in mean], abs=1e-6)
-    averaged = ensemble.mask_logits(image)[0].double().sigmoid()
+    averaged = ensemble.look(image).mask_logits()[0].double().sigmoid()
     torch.testing.assert_close(averaged, sum(maps) / 3, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("view", [View(mirrored=True), View(upside_down=True)])
 def test_an_exchanged_view_of_an_exchanged_frame_draws_the_exchanged_mask(make_member, image, view):
     member = make_member(0)
-    plain = Ensemble([member]).mask_logits(image)
-    exchanged = Ensemble([member], views=[view]).mask_logits(view.look(image))
+    plain = Ensemble([member]).look(image).mask_logits()
+    exchanged = Ensemble([member], views=[view]).look(view.look(image)).mask_logits()
     assert torch.equal(exchanged[0], view.undo(plain[0], (64, 96)))
     assert not torch.equal(exchanged, plain)
 
@@ -117,25 +117,25 @@ def test_an_exchanged_view_of_an_exchanged_frame_draws_the_exchanged_mask(make_m
 @pytest.mark.parametrize("axis", [View(mirrored=True), View(upside_down=True)])
 def test_both_sides_averaged_make_masks_that_follow_the_frame(make_member, image, axis):
     ensemble = Ensemble([make_member(0)], views=[View(), axis])
-    before, after = ensemble.mask_logits(image), ensemble.mask_logits(axis.look(image))
+    before, after = ensemble.look(image).mask_logits(), ensemble.look(axis.look(image)).mask_logits()
     torch.testing.assert_close(after[0], axis.look(before[0]), atol=1e-5, rtol=0)
 
 
 def test_without_a_classifier_presence_is_one_and_no_number_is_lost(make_segmenter, image):
     members = [Member(None, make_segmenter(seed)) for seed in range(2)]
     ensemble, operation = Ensemble(members, views=VIEWS), operate(Calibration())
-    presence = operation.presence(ensemble.presence_logits(image))
+    presence = operation.presence(ensemble.look(image).presence_logits)
     assert presence.value.tolist() == [1.0] * 4
     assert presence.spread.tolist() == [0.0] * 4
-    assert operation.probability(ensemble.mask_logits(image)).isfinite().all()
+    assert operation.probability(ensemble.look(image).mask_logits()).isfinite().all()
 
 
 def test_bfloat16_changes_roundings_alone(make_member, image):
     ensemble = Ensemble([make_member(0), make_member(1)], views=VIEWS)
-    exact = ensemble.presence_logits(image), ensemble.mask_logits(image)
+    exact = ensemble.look(image).presence_logits, ensemble.look(image).mask_logits()
     ensemble.use(Runtime(device="cpu", precision="bfloat16"))
     for half, full in zip(
-        (ensemble.presence_logits(image), ensemble.mask_logits(image)), exact, strict=True
+        (ensemble.look(image).presence_logits, ensemble.look(image).mask_logits()), exact, strict=True
     ):
         assert half.dtype == torch.float32
         assert not torch.equal(half, full)

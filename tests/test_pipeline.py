@@ -58,9 +58,9 @@ def test_a_saved_pipeline_comes_back_with_equal_logits_and_predictions(pipeline,
     loaded = Pipeline.from_pretrained(tmp_path / "moved")
     network_input = pipeline.network_input(images)
     assert torch.equal(loaded.network_input(images), network_input)
-    for logits in ("presence_logits", "mask_logits"):
-        first, second = (getattr(p.ensemble, logits)(network_input) for p in (pipeline, loaded))
-        assert torch.equal(first, second), logits
+    first, second = (p.ensemble.look(network_input) for p in (pipeline, loaded))
+    assert torch.equal(first.presence_logits, second.presence_logits)
+    assert torch.equal(first.mask_logits(), second.mask_logits())
     for name in ("geometry", "calibration", "rule", "trained_on"):
         assert getattr(loaded, name) == getattr(pipeline, name)
     assert torch.equal(loaded.constant_mask, pipeline.constant_mask)
@@ -109,8 +109,8 @@ def test_predicting_and_evaluating_give_the_same_masks(pipeline, mixed_frames):
 
 def test_the_mask_is_the_decision_on_restored_probabilities(pipeline, images):
     network_input = pipeline.network_input(images)
-    native = pipeline.geometry.restore(pipeline.probability(network_input), images[0].shape)
-    expected = decide(pipeline.presence(network_input).value, native, pipeline.rule)[:, 0].numpy()
+    native = pipeline.geometry.restore(pipeline.look(network_input).probability(), images[0].shape)
+    expected = decide(pipeline.look(network_input).presence.value, native, pipeline.rule)[:, 0].numpy()
     assert np.array_equal(np.stack(masks_of(pipeline.predict_batch(images))), expected)
 
 
@@ -123,7 +123,7 @@ def test_a_classifier_that_says_nerve_opens_the_gate_and_never_the_other_way(
     torch.nn.init.constant_(head, bias)
     pipeline.calibration = Calibration()
     pipeline.rule = Rule(mask=pipeline.rule.mask, postprocess=())
-    probability = pipeline.probability(pipeline.network_input(images))
+    probability = pipeline.look(pipeline.network_input(images)).probability()
     native = pipeline.geometry.restore(probability, images[0].shape)
     wanted = (native >= pipeline.rule.mask)[:, 0].numpy() & drawn
     predictions = pipeline.predict_batch(images)
@@ -141,11 +141,11 @@ def test_the_pipeline_learns_nothing_from_what_it_predicts(pipeline, images):
 
 
 def test_bfloat16_changes_roundings_alone(pipeline, images):
-    logit = pipeline.ensemble.presence_logits(pipeline.network_input(images))[0, 0]
+    logit = pipeline.ensemble.look(pipeline.network_input(images)).presence_logits[0, 0]
     pipeline.calibration = Calibration()
     pipeline.use(Runtime(device="cpu", precision="bfloat16"))
     network_input = pipeline.network_input(images)
-    half, probability = pipeline.presence(network_input).value, pipeline.probability(network_input)
+    half, probability = pipeline.look(network_input).presence.value, pipeline.look(network_input).probability()
     assert half.dtype == probability.dtype == torch.float32
     torch.testing.assert_close(half, logit.sigmoid(), atol=0.02, rtol=0)
 
@@ -185,8 +185,8 @@ FUSION = Fusion(presence=1.0, dice=0.5, intercept=0.3, map=Platt(slope=0.9, inte
 def calibrate(pipeline, images, *, fusion=None):
     """A full calibration: presences spread over (0, 1), pixels of every certainty."""
     network_input = pipeline.network_input(images)
-    logits = pipeline.ensemble.presence_logits(network_input)
-    pixels = pipeline.ensemble.mask_logits(network_input)
+    logits = pipeline.ensemble.look(network_input).presence_logits
+    pixels = pipeline.ensemble.look(network_input).mask_logits()
     centre, scale = logits.mean().item(), 2 / logits.mean((0, 1)).std().item()
     pixel_scale = 3 / pixels.std().item()
     pipeline.rule = Rule()
@@ -197,7 +197,7 @@ def calibrate(pipeline, images, *, fusion=None):
         fusion=fusion,
         prevalence=0.4,
     )
-    gate = pipeline.presence(network_input).value
+    gate = pipeline.look(network_input).presence.value
     presence = pipeline.operation.after_mask(gate, torch.full_like(gate, 0.98)).numpy()
     misses = MissCurve.of(presence, np.arange(len(presence)).astype(str))
     pipeline.calibration = replace(pipeline.calibration, misses=misses)
@@ -327,8 +327,8 @@ def test_only_frames_that_may_pass_reach_the_segmenter_and_no_mask_is_lost(
     calibrate(pipeline, images, fusion=fusion)
     pipeline.rule = Rule(**RULES[rule])
     network_input, point = pipeline.network_input(images), pipeline.operation
-    gate = pipeline.presence(network_input).value
-    native = pipeline.geometry.restore(pipeline.probability(network_input), images[0].shape)
+    gate = pipeline.look(network_input).presence.value
+    native = pipeline.geometry.restore(pipeline.look(network_input).probability(), images[0].shape)
     everywhere = point.decide(gate, native)
     fused = point.after_mask(gate, everywhere.dice)
     all_asked = decide(fused, native, point.gate_rule, pipeline.calibration.contour)[:, 0].numpy()
@@ -357,7 +357,7 @@ def test_no_open_gate_runs_no_segmenter(pipeline, images):
 def test_the_expected_score_is_presence_times_dice_or_absence(pipeline, images):
     calibrate(pipeline, images).rule = Rule(**JOINT, postprocess=())
     network_input = pipeline.network_input(images)
-    native = pipeline.geometry.restore(pipeline.probability(network_input), images[0].shape)
+    native = pipeline.geometry.restore(pipeline.look(network_input).probability(), images[0].shape)
     drawn = 0
     for prediction, pixels in zip(pipeline.predict_batch(images), native, strict=True):
         ordered = np.sort(pixels.flatten().double().numpy())[::-1]

@@ -1,6 +1,7 @@
 """What train_cls.py and train_seg.py share: one stage from configuration to weights."""
 
 import logging
+import re
 import shlex
 import warnings
 from collections.abc import Callable
@@ -29,6 +30,7 @@ def build_stage(config: DictConfig, stage: str) -> dict[str, Any]:
 
     torch.manual_seed(config.seed)
     arguments: dict[str, Any] = build(config[stage])
+    arguments.pop("shared", None)
     return arguments
 
 
@@ -76,18 +78,21 @@ def datasets(config: DictConfig, split: "Split") -> "tuple[FrameDataset, FrameDa
         # albumentations only warns of an argument it doesn't know, and takes its default instead.
         warnings.simplefilter("error", UserWarning)
         augment = build(config.augment)
-    geometry = build(config.data.geometry)
+    seen_by_networks = {
+        "geometry": build(config.data.geometry),
+        "filter": build(config.data.filter),
+    }
     labels = training_labels(split.train, config.data.conflicts)
     return (
         FrameDataset(
             labels.frames,
-            geometry=geometry,
+            **seen_by_networks,
             augment=augment,
             seed=config.seed,
             target=labels.target,
             weight=labels.weight,
         ),
-        FrameDataset(split.validation, geometry=geometry),
+        FrameDataset(split.validation, **seen_by_networks),
     )
 
 
@@ -98,17 +103,24 @@ def announce(config: DictConfig, stage: str, arguments: dict[str, Any], *, split
     runtime, size = build(config.runtime), tuple(config.data.geometry.size)
     model, objective = arguments["model"], arguments["objective"]
     seconds = seconds_a_frame(model, objective, size=size, runtime=runtime) * len(split.train)
-    named = arguments["model"].config
     logger.info(
         "stage %s: %s at %d x %d on %d frames of %s; %s; an epoch takes %s or less",
         stage,
-        " ".join(str(named[k]) for k in ("architecture", "encoder", "backbone") if k in named),
+        network_in_words(model),
         *size,
         len(split.train),
         data_in_words(config),
         runtime.describe(),
         in_words(seconds),
     )
+
+
+def network_in_words(model: Any) -> str:
+    """Architecture and encoder or backbone; else the class, and the options that are on."""
+    named = ("architecture", "encoder", "backbone", "stem")
+    found = [str(model.config[key]) for key in named if model.config.get(key)]
+    switched_on = [key for key, value in model.config.items() if value is True]
+    return " ".join(found or [type(model).__name__, *switched_on])
 
 
 def finish(config: DictConfig, run: Path) -> None:
@@ -129,4 +141,4 @@ def finish(config: DictConfig, run: Path) -> None:
 def _is_shared(word: str) -> bool:
     """Whether an override matters to the other stage too."""
     shared = ("experiment", "name", "out", "fold", "seed", "data", "runtime", "cls", "seg")
-    return word.split("=")[0].split(".")[0] in shared
+    return re.split("[=./]", word.lstrip("+"))[0] in shared

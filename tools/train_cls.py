@@ -21,6 +21,9 @@ def train_cls(config: DictConfig) -> float | None:
     """Train stage 1; returns its best validation score."""
     from nerveceg.tools.stage import build_stage, train_stage
 
+    if config.cls.shared:
+        logger.info("cls=shared: one network of two heads; python tools/train_seg.py trains both")
+        return None
     if config.cls.model is None:
         logger.info("cls=none: every frame is taken to show the nerve; there is nothing to train")
         return None

@@ -16,8 +16,9 @@ from omegaconf import DictConfig
 from nerveceg.tools.command import command
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from nerveceg.data.dataset import FrameDataset
-    from nerveceg.models.classifier import Classifier
     from nerveceg.training.objectives import MaskObjective
 
 
@@ -33,20 +34,32 @@ def train_seg(config: DictConfig) -> float:
         copy_encoder_weights(stage_1(config), arguments["model"])
     elif init is not None:
         raise NerveCegError(f"seg.init={init}: null, or cls for the encoder of stage 1")
+    check_heads(config, arguments["objective"])
     gated = config.cls.model is not None
     harden = partial(ask_stage_1, config) if gated and config.seg.objective.negatives > 0 else None
     return train_stage(config, "seg", arguments=arguments, before=harden)
 
 
-def stage_1(config: DictConfig) -> "Classifier":
+def check_heads(config: DictConfig, objective: object) -> None:
+    """Refuse a network of two heads beside a gate of its own, and cls=shared beside any other."""
+    from nerveceg.errors import NerveCegError
+    from nerveceg.training.two_heads import TwoHeadObjective
+
+    two_heads = isinstance(objective, TwoHeadObjective)
+    if config.cls.shared and not two_heads:
+        raise NerveCegError(
+            "cls=shared, but this seg has no presence head: take seg=two_head_2016, or cls=none"
+        )
+    if two_heads and not config.cls.shared:
+        raise NerveCegError("this seg says presence itself: take cls=shared with it")
+
+
+def stage_1(config: DictConfig) -> "nn.Module":
     """The gate that this run has trained already."""
-    from nerveceg.models.classifier import Classifier
     from nerveceg.models.saving import load_model
     from nerveceg.tools.composition import run_folder
 
-    model = load_model(run_folder(config) / "cls", cure="run python tools/train_cls.py first")
-    assert isinstance(model, Classifier)  # noqa: S101
-    return model
+    return load_model(run_folder(config) / "cls", cure="run python tools/train_cls.py first")
 
 
 def ask_stage_1(config: DictConfig, objective: "MaskObjective", train: "FrameDataset") -> None:

@@ -61,7 +61,8 @@ def take_data_of(config: DictConfig, run: Path) -> None:
     named = any(word.lstrip("+").startswith("data") for word in HydraConfig.get().overrides.task)
     if path.is_file() and not named:
         began = yaml.safe_load(path.read_text(encoding="utf-8"))
-        config.data, config.fold = began["data"], began["fold"]
+        # Merged, since a run of an earlier version lacks the keys that came later.
+        config.data, config.fold = OmegaConf.merge(config.data, began["data"]), began["fold"]
 
 
 def load_pipeline_of(config: DictConfig) -> "Pipeline":

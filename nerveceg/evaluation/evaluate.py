@@ -78,9 +78,9 @@ def evaluate(
 def _add(counting: Counting, pipeline: Pipeline, readings: Sequence[Reading]) -> None:
     """Count a batch of frames of any sizes."""
     network_input = pipeline.network_input([reading.image for reading in readings])
-    presence, spread = pipeline.presence(network_input)
-    point = pipeline.operation
-    probability = pipeline.probability(network_input)
+    opinion, point = pipeline.look(network_input), pipeline.operation
+    presence, spread = opinion.presence
+    probability = opinion.probability()
     places = range(len(readings))
     # Not sorted: neighbours mostly share one size, and the order of frames stays as given.
     for shape, group in groupby(places, key=lambda place: readings[place].image.shape):

@@ -108,8 +108,9 @@ def _rows(number: int, fold: Fold, batch_size: int) -> Iterator[_Row]:
 def _predict(number: int, pipeline: Pipeline, readings: list[Reading]) -> Iterator[_Row]:
     """The rows of frames of one size."""
     network_input = pipeline.network_input([reading.image for reading in readings])
-    logits = pipeline.ensemble.presence_logits(network_input)[0].T.cpu().numpy()
-    probability = pipeline.ensemble.mask_logits(network_input)[0].sigmoid()
+    looks = pipeline.ensemble.look(network_input)
+    logits = looks.presence_logits[0].T.cpu().numpy()
+    probability = looks.mask_logits()[0].sigmoid()
     size = readings[0].image.shape
     levels = levels_of(pipeline.geometry.restore(probability, size))[:, 0].cpu().numpy()
     truths = torch.stack([torch.from_numpy(reading.truth) for reading in readings])[:, None]

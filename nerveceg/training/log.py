@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from nerveceg.data.dataset import Batch
+from nerveceg.models.two_heads import Output, mask_of
 
 logger = logging.getLogger(__name__)
 
@@ -38,13 +39,14 @@ class TrainingLog:
             for name, parameter in model.named_parameters():
                 self._board.add_histogram(name, parameter.detach().float().cpu(), number)
 
-    def images(self, number: int, batch: Batch, output: Tensor) -> None:
-        """Record up to eight frames: image, truth and, where the output is a map, probability."""
+    def images(self, number: int, batch: Batch, output: Output) -> None:
+        """Record up to eight frames: image, truth and, where the output has a map, probability."""
         if self._board is None:
             return
         shown = [batch.image[:8], batch.mask[:8].float()]
-        if output.ndim == batch.image.ndim:
-            shown.append(output[:8].sigmoid())
+        mask = mask_of(output)
+        if mask is not None:
+            shown.append(mask[:8].sigmoid())
         rows = torch.cat([pixels.float().cpu() for pixels in shown], dim=-1)
         self._board.add_images("image | truth | probability", rows, number)
 

@@ -1,7 +1,7 @@
 """What a stage learns from a batch, which frames it learns from, and how it is scored."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -26,10 +26,10 @@ class Objective(Protocol):
     def validation_places(self, dataset: FrameDataset) -> Sequence[int]:
         """The frames that the stage is scored on."""
 
-    def loss(self, output: Tensor, batch: Batch) -> Tensor:
+    def loss(self, output: Any, batch: Batch) -> Tensor:
         """Mean loss of a batch, float32 []."""
 
-    def judge(self, output: Tensor, batch: Batch) -> Tensor:
+    def judge(self, output: Any, batch: Batch) -> Tensor:
         """What the scores need of each frame, float32 [N, columns]."""
 
     def scores(self, judged: Tensor) -> Scores:

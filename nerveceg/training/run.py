@@ -18,6 +18,7 @@ from tqdm import tqdm
 from nerveceg.data.dataset import Batch, FrameDataset, collate
 from nerveceg.data.sampling import EpochSampler
 from nerveceg.errors import NerveCegError
+from nerveceg.models.two_heads import is_finite
 from nerveceg.runtime import Runtime
 from nerveceg.training.log import TrainingLog
 from nerveceg.training.objectives import Objective, Scores
@@ -146,7 +147,7 @@ class Run:
             image = batch.image.to(memory_format=self._runtime.memory_format)
             with self._accelerator.autocast():
                 output = self.averaged(image)
-            if not output.isfinite().all():
+            if not is_finite(output):
                 raise _diverged("the network's output on validation frames is not finite", epoch)
             judged.append(self._objective.judge(output, batch).cpu())
             if number == 0:

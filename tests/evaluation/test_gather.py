@@ -57,9 +57,9 @@ def test_logits_and_maps_are_the_pipelines_own(folds, batch_size):
         pipeline, frame = listed[str(predictions.ids[place])]
         image = read_image(frame.image)
         network_input = pipeline.network_input([image])
-        wanted = pipeline.ensemble.presence_logits(network_input)[0, 0]
+        wanted = pipeline.ensemble.look(network_input).presence_logits[0, 0]
         assert predictions.logits[place] == pytest.approx(wanted.numpy(), abs=1e-4)
-        native = pipeline.geometry.restore(pipeline.probability(network_input), image.shape)
+        native = pipeline.geometry.restore(pipeline.look(network_input).probability(), image.shape)
         blocks = native[0, 0].numpy().reshape(210, 2, 290, 2).mean((1, 3))
         said = level_logits()[torch.from_numpy(levels).long()].sigmoid().numpy()
         assert np.abs(said - blocks).max() < 0.01

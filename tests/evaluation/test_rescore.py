@@ -44,8 +44,8 @@ def folds(make_classifier, make_segmenter, geometry, frames):
         )
         pipeline = made[k].pipeline
         network_input = pipeline.network_input([read_image(frame.image) for frame in own])
-        middle = pipeline.ensemble.presence_logits(network_input).median().item()
-        level = pipeline.ensemble.mask_logits(network_input).flatten()[::7].quantile(0.8).item()
+        middle = pipeline.ensemble.look(network_input).presence_logits.median().item()
+        level = pipeline.ensemble.look(network_input).mask_logits().flatten()[::7].quantile(0.8).item()
         pipeline.calibration = Calibration(
             presence=Platt(slope=500.0, intercept=-500.0 * middle), pixel=Platt(intercept=-level)
         )
