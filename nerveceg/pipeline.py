@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,11 +24,13 @@ from nerveceg.data.filters import Filter
 from nerveceg.data.geometry import Geometry
 from nerveceg.data.images import read_image
 from nerveceg.decision import Rule
-from nerveceg.ensemble import EVERY, Ensemble, Looks
+from nerveceg.ensemble import Ensemble
 from nerveceg.errors import NerveCegError
 from nerveceg.models.member import Member
-from nerveceg.models.saving import load_config, load_model, save_model
-from nerveceg.operation import OperatingPoint, Presence
+from nerveceg.models.saving import load_facts, load_model, save_model
+from nerveceg.operation import OperatingPoint
+from nerveceg.opinion import Opinion, refuse_nan
+from nerveceg.postprocess import Priors, load_priors
 from nerveceg.runtime import Runtime
 from nerveceg.views import PLAIN, View
 
@@ -49,23 +51,6 @@ class Prediction(NamedTuple):
     """standard deviation of presence over members and views"""
 
 
-class Opinion:
-    """What the networks say of N frames, as probabilities."""
-
-    def __init__(self, looks: Looks, operation: OperatingPoint) -> None:
-        self._looks = looks
-        self._operation = operation
-        self.presence: Presence = operation.presence(looks.presence_logits)
-        """the gate's, calibrated"""
-
-    def probability(self, places: Tensor | slice = EVERY) -> Tensor:
-        """Calibrated mask probability, float32 [n, 1, h, w], of the n frames at these places.
-
-        Given that the nerve is there. Segmenters run now.
-        """
-        return self._operation.probability(self._looks.mask_logits(places))
-
-
 class Pipeline:
     """Networks, calibration and rule; what training did to a frame is done here too.
 
@@ -74,6 +59,7 @@ class Pipeline:
     trained_on: digests of the image files that any stage was trained or chosen on.
     constant_mask: bool [1, 1, h, w], the one mask over the whole frame, on any grid, that fits the
         training frames best; a baseline of every report.
+    shape_priors: of each member's training masks, for a rule that names the step; may be none.
     """
 
     def __init__(
@@ -87,6 +73,7 @@ class Pipeline:
         rule: Rule | None = None,
         trained_on: frozenset[str] = frozenset(),
         constant_mask: Tensor | None = None,
+        shape_priors: Priors = (),
         runtime: Runtime | None = None,
     ) -> None:
         self.ensemble = Ensemble(members, views=views)
@@ -96,6 +83,7 @@ class Pipeline:
         self.rule = rule or Rule()
         self.trained_on = trained_on
         self.constant_mask = constant_mask
+        self.shape_priors = tuple(shape_priors)
         self.use(runtime or Runtime(device="cpu"))
 
     def use(self, runtime: Runtime) -> "Pipeline":
@@ -111,7 +99,9 @@ class Pipeline:
     @property
     def operation(self) -> OperatingPoint:
         """The rule on the calibration."""
-        return OperatingPoint(calibration=self.calibration, rule=self.rule)
+        return OperatingPoint(
+            calibration=self.calibration, rule=self.rule, priors=self.shape_priors
+        )
 
     def network_input(self, images: Sequence[Grey]) -> Tensor:
         """Frames of any size, uint8 [H, W], as the networks take them, float32 [N, 1, h, w].
@@ -133,7 +123,7 @@ class Pipeline:
         )
         return as_input(levels).contiguous(memory_format=self.runtime.memory_format)
 
-    def look(self, network_input: Tensor) -> "Opinion":
+    def look(self, network_input: Tensor) -> Opinion:
         """What the networks say of the frames of `network_input`, calibrated."""
         return Opinion(self.ensemble.look(network_input), self.operation)
 
@@ -147,7 +137,7 @@ class Pipeline:
         network_input, point = self.network_input(images), self.operation
         opinion = self.look(network_input)
         gate, spread = opinion.presence
-        _refuse_nan("presence", gate[:, None], range(len(images)))
+        refuse_nan("presence", gate[:, None], range(len(images)))
         presence = point.before_mask(gate).tolist()
         predictions = [
             Prediction(*one)
@@ -162,7 +152,7 @@ class Pipeline:
         asked = point.may_pass(gate).nonzero()[:, 0]
         if len(asked):
             probability = opinion.probability(asked)
-            _refuse_nan("mask probability", probability, asked.tolist())
+            refuse_nan("mask probability", probability, asked.tolist())
             for place, one in zip(asked.tolist(), torch.split(probability, 1), strict=True):
                 native = self.geometry.restore(one, images[place].shape)
                 decision = point.decide(gate[place : place + 1], native)
@@ -186,6 +176,8 @@ class Pipeline:
         names = ["."] if len(members) == 1 else [f"fold_{k}" for k in range(len(members))]
         for name, member in zip(names, members, strict=True):
             self._save_member(member, folder / name)
+        for name, prior in zip(names, self.shape_priors, strict=False):
+            prior.save(folder / name / "seg")
         described = Description(
             geometry=self.geometry,
             filter=self.filter,
@@ -226,6 +218,7 @@ class Pipeline:
             rule=described.rule,
             trained_on=described.trained_on,
             constant_mask=described.constant_mask,
+            shape_priors=load_priors(folder / member / "seg" for member in described.members),
             runtime=runtime,
         )
 
@@ -239,7 +232,7 @@ class Pipeline:
         }
         for stage, model in zip(STAGES, (member.classifier, member.segmenter), strict=True):
             if model is not None:
-                save_model(model, folder / stage, {**_facts_of(folder / stage), **facts})
+                save_model(model, folder / stage, {**load_facts(folder / stage), **facts})
 
 
 def load_member(folder: Path) -> Member:
@@ -250,22 +243,3 @@ def load_member(folder: Path) -> Member:
     """
     *gate, segmenter = (load_model(folder / stage) for stage in stages_of(folder))
     return Member(gate[0] if gate else None, segmenter)
-
-
-def _refuse_nan(name: str, values: Tensor, places: Sequence[int]) -> None:
-    """Stop at a frame whose values, float [N, ...], hold a NaN: it would pass for an empty one."""
-    whole = values.flatten(1).sum(1).isfinite().tolist()
-    broken = [place for place, fine in zip(places, whole, strict=True) if not fine]
-    if broken:
-        raise NerveCegError(
-            f"frame {broken[0] + 1} of the batch has a NaN {name}: look for overflow in half "
-            "precision or weights that diverged in training"
-        )
-
-
-def _facts_of(folder: Path) -> dict[str, Any]:
-    """What a trained stage's config.json records beside the network."""
-    if not (folder / "config.json").is_file():
-        return {}
-    config = load_config(folder)
-    return {name: value for name, value in config.items() if name not in ("class", "arguments")}

@@ -17,6 +17,7 @@ from nerveceg.checkpoint import (
     stages_of,
     write_description,
 )
+from nerveceg.data.filters import Diffusion
 from nerveceg.data.geometry import Geometry
 from nerveceg.decision import Rule
 from nerveceg.errors import NerveCegError
@@ -82,7 +83,8 @@ def test_an_assembled_run_tells_what_its_two_stages_were_trained_with(run):
 def test_a_description_comes_back_equal(run):
     mask = torch.rand(1, 1, 21, 29) > 0.6
     written = Description(
-        geometry=Geometry(size=(32, 32), crop=(20, 30)),
+        geometry=Geometry(size=(32, 32), crop=(20, 30), corner=(4, 0)),
+        filter=Diffusion(kappa=12),
         calibration=CALIBRATION,
         rule=RULE,
         views=(View(), View(scale=0.9, mirrored=True)),
@@ -92,7 +94,7 @@ def test_a_description_comes_back_equal(run):
     write_description(run, written)
     read = read_description(run)
     assert torch.equal(read.constant_mask, mask)
-    for name in ("geometry", "members", "views", "calibration", "rule", "trained_on"):
+    for name in ("geometry", "filter", "members", "views", "calibration", "rule", "trained_on"):
         assert getattr(read, name) == getattr(written, name)
 
 
@@ -147,6 +149,7 @@ def test_two_stages_that_were_not_put_together_are_told_how(run):
     ("fact", "other", "cure"),
     [
         ("geometry", Geometry(size=(96, 96)).to_dict(), "data.geometry"),
+        ("filter", Diffusion().to_dict(), "the same data/filter"),
         ("split", {"by": "subject", "folds": 5, "seed": 0, "fold": 1}, "the same data.split"),
     ],
 )
@@ -178,6 +181,26 @@ def test_a_file_that_lacks_an_entry_is_refused_by_its_name(run, name):
     message = change(run, **{name: "gone"})
     assert "pipeline.json" in message
     assert name in message
+
+
+def test_a_file_from_before_there_were_filters_has_none(run):
+    assemble(run, calibration=CALIBRATION, rule=RULE)
+    path = run / "pipeline.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert content.pop("filter") is None
+    path.write_text(json.dumps(content))
+    assert read_description(run).filter is None
+
+
+def test_the_filter_that_both_stages_were_trained_with_is_the_pipelines(run, models):
+    save_stages(run, models, filter=Diffusion(iterations=3).to_dict())
+    assemble(run, rule=RULE)
+    assert read_description(run).filter == Diffusion(iterations=3)
+
+
+@pytest.mark.parametrize("made", [{"name": "os.system"}, {"_target_": "os.system"}, "diffusion"])
+def test_a_filter_that_is_not_known_is_refused_and_never_run(run, made):
+    assert re.search("data.filter|pipeline.json", change(run, filter=made))
 
 
 def test_a_rule_with_an_unknown_entry_is_refused(run):

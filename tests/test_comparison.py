@@ -43,6 +43,8 @@ def results_of(dice, subjects, nerve=None):
         nsd=blank,
         row=blank,
         column=blank,
+        contours=blank,
+        truth_contours=blank,
         expected=blank.astype(np.float32),
         spread=blank.astype(np.float32),
     )

@@ -16,6 +16,7 @@ from nerveceg.views import View
 
 CONF = Path(__file__).parents[1] / "conf"
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name[0] != "_")
+GROUPS += ["data/filter"]
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 GIVEN_BY_THE_TOOLS = {"train", "validation", "folder", "runtime", "seed", "resume", "facts"}
 
@@ -90,6 +91,24 @@ def test_plain_and_joint_rules_differ_in_their_thresholds_alone():
     assert (joint.presence, joint.mask, joint.area) == (None, None, 0)
     assert replace(plain, presence=None, mask=None) == joint
     assert plain == Rule()
+
+
+@pytest.mark.parametrize("rule", [option for group, option in OPTIONS if group == "rule"])
+def test_a_rule_states_every_threshold(rule):
+    stated = compose(f"rule={rule}").rule
+    made = instantiate(stated, _convert_="all")
+    assert {"_target_", *made.to_dict()} == set(stated)
+
+
+def test_the_earlier_systems_rules_are_theirs():
+    rules = {
+        "two_head_2016": {"presence": 0.65, "mask": 0.5, "area": 10, "blur": 51},
+        "two_head_2018": {"presence": 0.5, "mask": 0.5, "area": 10, "mixture_area": 10000},
+        "area": {"presence": 0.0, "mask": 0.5, "area": 2500},
+    }
+    for name, wanted in rules.items():
+        made = instantiate(compose(f"rule={name}").rule, _convert_="all")
+        assert made == Rule(**wanted, postprocess=())
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -117,7 +117,10 @@ def test_an_exchanged_view_of_an_exchanged_frame_draws_the_exchanged_mask(make_m
 @pytest.mark.parametrize("axis", [View(mirrored=True), View(upside_down=True)])
 def test_both_sides_averaged_make_masks_that_follow_the_frame(make_member, image, axis):
     ensemble = Ensemble([make_member(0)], views=[View(), axis])
-    before, after = ensemble.look(image).mask_logits(), ensemble.look(axis.look(image)).mask_logits()
+    before, after = (
+        ensemble.look(image).mask_logits(),
+        ensemble.look(axis.look(image)).mask_logits(),
+    )
     torch.testing.assert_close(after[0], axis.look(before[0]), atol=1e-5, rtol=0)
 
 
@@ -135,7 +138,9 @@ def test_bfloat16_changes_roundings_alone(make_member, image):
     exact = ensemble.look(image).presence_logits, ensemble.look(image).mask_logits()
     ensemble.use(Runtime(device="cpu", precision="bfloat16"))
     for half, full in zip(
-        (ensemble.look(image).presence_logits, ensemble.look(image).mask_logits()), exact, strict=True
+        (ensemble.look(image).presence_logits, ensemble.look(image).mask_logits()),
+        exact,
+        strict=True,
     ):
         assert half.dtype == torch.float32
         assert not torch.equal(half, full)

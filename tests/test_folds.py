@@ -12,11 +12,12 @@ import pytest
 from PIL import Image
 
 from nerveceg.calibration import Calibration
+from nerveceg.data.filters import Diffusion
 from nerveceg.data.phantom import write_phantom
 from nerveceg.evaluation.out_of_fold import OutOfFold
 from nerveceg.evaluation.tally import OUT_OF_FOLD, Tally
 from nerveceg.pipeline import Pipeline
-from nerveceg.tools import evaluate, infer, train_cls, train_seg
+from nerveceg.tools import evaluate, infer, ladder, train_cls, train_seg
 
 FOLDS = ["data.split.folds=3", "--multirun", "fold=0,1,2"]
 TINY = [
@@ -276,6 +277,50 @@ def test_folds_without_a_gate_are_scored_uncalibrated(words, copied, tool):
     assert "rule.prevalence=0.4, but this pipeline isn't calibrated" in one_line(status, err)
 
 
+@pytest.mark.slow
+def test_each_folds_masks_teach_its_own_shapes_and_the_ensemble_takes_their_mean(tool, tmp_path):
+    data = f"data.root={write_necks(tmp_path / 'many', subjects=90, seed=3)}"
+    rule = ["rule=area", "rule.postprocess=[closing,ellipse,shape_prior]", "rule.area=0"]
+    ungated = [*(word for word in TINY if not word.startswith("cls.")), "cls=none"]
+    words = [data, *ungated, *rule, "data.split.folds=2", "--multirun", "fold=0,1"]
+    status, _, err = tool(train_seg, *words)
+    assert status == 0, err
+    run = tmp_path / "runs/default"
+    status, _, err = tool(evaluate, f"checkpoint={run}", *rule)
+    assert status == 0, err
+    assert read_report(run)["facts"]["rule"]["postprocess"][-1] == "shape_prior"
+    first, second = Pipeline.from_pretrained(run).shape_priors
+    assert not np.array_equal(first.mean, second.mean)
+    for k, prior in enumerate((first, second)):
+        (own,) = Pipeline.from_pretrained(run / f"fold_{k}").shape_priors
+        assert np.array_equal(own.components, prior.components)
+    status, _, err = tool(infer, f"checkpoint={run}", f"input={tmp_path / 'many'}", "output=out")
+    assert status == 0, err
+
+
+@pytest.mark.parametrize("task", [infer, evaluate], ids=["infer", "evaluate"])
+def test_a_shape_prior_is_refused_by_a_run_that_learnt_none(task, trained, tool):
+    words = [f"checkpoint={trained / 'fold_0'}", "output=out", "rule.postprocess=[shape_prior]"]
+    status, _, err = tool(task, *words)
+    assert "names 'shape_prior', but there is none" in one_line(status, err)
+    assert not list(Path().glob("out/*"))
+
+
+@pytest.mark.slow
+def test_the_joint_ladder_climbs_from_a_single_stage_to_the_oracles(scored, copied, others, tool):
+    for fold in range(3):
+        path = copied / f"fold_{fold}" / "seg" / "config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "gate": False}))
+    words = [f"checkpoint={scored}", f"against={copied}", f"input={others}"]
+    status, out, err = tool(ladder, *words)
+    assert status == 0, err
+    assert "Out of fold: 32 frames of 16 subjects" in out
+    assert "Other subjects: 10 frames of 5 subjects" in out
+    rows = [line.split("|")[1].strip() for line in out.splitlines() if line.startswith("| ")]
+    assert (rows[1], rows[-1]) == ("single stage", "+ folds")
+    assert "oracle segmenter" in rows
+
+
 def test_one_fold_alone_is_scored_on_its_own_held_out_frames(trained, tool):
     status, _, err = tool(evaluate, f"checkpoint={trained / 'fold_1'}", "output=out")
     assert status == 0, err
@@ -323,6 +368,14 @@ def of_more_folds(run: Path) -> str:
     return "fold_2 was trained with folds 5, the folds before it with 3"
 
 
+def of_another_filter(run: Path) -> str:
+    for stage in ("cls", "seg"):
+        path = run / "fold_2" / stage / "config.json"
+        facts = {**json.loads(path.read_text()), "filter": Diffusion().to_dict()}
+        path.write_text(json.dumps(facts))
+    return "fold_2 was trained with filter .*diffusion.*, the folds before it with None"
+
+
 def under_another_number(run: Path) -> str:
     shutil.rmtree(run / "fold_2")
     shutil.copytree(run / "fold_1", run / "fold_2")
@@ -344,6 +397,7 @@ MISTAKES = [
     first_fold_alone,
     of_another_seed,
     of_more_folds,
+    of_another_filter,
     under_another_number,
     without_segmenter,
     with_other_weights_missing,

@@ -181,6 +181,8 @@ RULES = [
     {**JOINT, "prevalence": 0.6},
     {**JOINT, "area": 150},
     {**JOINT, "miss_rate": 0.5},
+    {"presence": 0.5, "mask": 0.3, "blur": 5},
+    {"presence": 0.7, "mask": 0.4, "mixture_area": 400, "postprocess": ()},
 ]
 
 
@@ -222,6 +224,22 @@ def test_the_score_is_presence_times_dice_with_a_mask_and_absence_without(rule, 
     )
     for presence, dice, drawn, score in rows:
         assert score == pytest.approx(presence * dice if drawn else 1 - presence, abs=1e-6)
+
+
+def test_a_mixture_changes_what_passes_and_not_the_presence_that_is_told():
+    gate, probability = maps(seed=8)
+    plain, mixed = (
+        operate(presence=0.7, mask=0.4, mixture_area=area).decide(gate, probability)
+        for area in (None, 400)
+    )
+    assert torch.equal(plain.presence, mixed.presence)
+    assert torch.equal(plain.fused, mixed.fused)
+    assert not torch.equal(plain.passed, mixed.passed)
+
+
+def test_a_rule_that_names_a_shape_prior_is_refused_where_there_is_none():
+    with pytest.raises(NerveCegError, match="names 'shape_prior', but there is none"):
+        operate(postprocess=("shape_prior",))
 
 
 def test_presence_is_the_gates_alone_where_no_segmenter_was_asked():

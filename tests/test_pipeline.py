@@ -8,16 +8,18 @@ import torch
 from PIL import Image
 
 from nerveceg.calibration import Calibration, Correction, Fusion
+from nerveceg.data.filters import Diffusion
 from nerveceg.data.images import read_image, read_mask
 from nerveceg.decision import Rule, decide
 from nerveceg.errors import NerveCegError
 from nerveceg.evaluation.evaluate import evaluate
 from nerveceg.models.member import Member
 from nerveceg.pipeline import Pipeline
+from nerveceg.postprocess import fit_shape_prior
 from nerveceg.probability.maps import Beta, Platt
 from nerveceg.probability.misses import MissCurve
 from nerveceg.runtime import Runtime
-from nerveceg.views import View
+from nerveceg.views import PLAIN, View
 
 
 @pytest.fixture
@@ -53,6 +55,7 @@ def test_a_prediction_is_a_probability_and_a_mask_at_native_size(pipeline, image
 def test_a_saved_pipeline_comes_back_with_equal_logits_and_predictions(pipeline, images, tmp_path):
     pipeline.trained_on = frozenset({"aa"})
     pipeline.constant_mask = torch.rand(1, 1, 42, 58) > 0.5
+    pipeline.filter = Diffusion(iterations=2)
     pipeline.save_pretrained(tmp_path / "run")
     shutil.move(tmp_path / "run", tmp_path / "moved")
     loaded = Pipeline.from_pretrained(tmp_path / "moved")
@@ -61,7 +64,7 @@ def test_a_saved_pipeline_comes_back_with_equal_logits_and_predictions(pipeline,
     first, second = (p.ensemble.look(network_input) for p in (pipeline, loaded))
     assert torch.equal(first.presence_logits, second.presence_logits)
     assert torch.equal(first.mask_logits(), second.mask_logits())
-    for name in ("geometry", "calibration", "rule", "trained_on"):
+    for name in ("geometry", "filter", "calibration", "rule", "trained_on"):
         assert getattr(loaded, name) == getattr(pipeline, name)
     assert torch.equal(loaded.constant_mask, pipeline.constant_mask)
     for one, other in zip(*(p.predict_batch(images) for p in (pipeline, loaded)), strict=True):
@@ -110,7 +113,9 @@ def test_predicting_and_evaluating_give_the_same_masks(pipeline, mixed_frames):
 def test_the_mask_is_the_decision_on_restored_probabilities(pipeline, images):
     network_input = pipeline.network_input(images)
     native = pipeline.geometry.restore(pipeline.look(network_input).probability(), images[0].shape)
-    expected = decide(pipeline.look(network_input).presence.value, native, pipeline.rule)[:, 0].numpy()
+    expected = decide(pipeline.look(network_input).presence.value, native, pipeline.rule)[
+        :, 0
+    ].numpy()
     assert np.array_equal(np.stack(masks_of(pipeline.predict_batch(images))), expected)
 
 
@@ -145,7 +150,10 @@ def test_bfloat16_changes_roundings_alone(pipeline, images):
     pipeline.calibration = Calibration()
     pipeline.use(Runtime(device="cpu", precision="bfloat16"))
     network_input = pipeline.network_input(images)
-    half, probability = pipeline.look(network_input).presence.value, pipeline.look(network_input).probability()
+    half, probability = (
+        pipeline.look(network_input).presence.value,
+        pipeline.look(network_input).probability(),
+    )
     assert half.dtype == probability.dtype == torch.float32
     torch.testing.assert_close(half, logit.sigmoid(), atol=0.02, rtol=0)
 
@@ -242,6 +250,28 @@ def test_an_ensemble_lies_in_a_folder_for_each_member(ensemble, tmp_path):
     assert found == ["fold_0/cls", "fold_0/seg", "fold_1/cls", "fold_1/seg"]
 
 
+def shape_priors(seeds):
+    random = np.random.default_rng(seeds)
+    masks = random.random((seeds, 30, 40, 50)) < np.hanning(50)
+    return tuple(fit_shape_prior(each, grid=(10, 12)) for each in masks)
+
+
+def test_an_ensemble_keeps_its_members_shape_priors(ensemble, images, small_frames, tmp_path):
+    ensemble.ensemble.views = PLAIN
+    ensemble.shape_priors = shape_priors(2)
+    ensemble.rule = Rule(**JOINT, postprocess=("largest_component", "shape_prior"))
+    ensemble.save_pretrained(tmp_path)
+    loaded = Pipeline.from_pretrained(tmp_path)
+    for one, other in zip(loaded.shape_priors, ensemble.shape_priors, strict=True):
+        assert np.array_equal(one.mean, other.mean)
+        assert np.array_equal(one.components, other.components)
+    predictions = assert_both_ways_agree(loaded, small_frames[:4])
+    assert any(prediction.mask.any() for prediction in predictions)
+    (tmp_path / "fold_1/seg/shape_prior.safetensors").unlink()
+    with pytest.raises(NerveCegError, match="there is none"):
+        Pipeline.from_pretrained(tmp_path).predict(images[0])
+
+
 @pytest.mark.parametrize("which", ["fold_0/seg", "fold_1/cls"])
 def test_a_changed_weight_of_any_member_is_refused(ensemble, tmp_path, which):
     ensemble.save_pretrained(tmp_path)
@@ -257,6 +287,8 @@ RULES = {
     "joint elsewhere": {**JOINT, "prevalence": 0.6},
     "miss rate": {**JOINT, "miss_rate": 0.4},
     "plain": {"presence": 0.5, "mask": 0.5, "area": 20},
+    "blurred": {"presence": 0.5, "mask": 0.5, "blur": 11},
+    "mixture": {"presence": 1.0, "mask": 0.5, "mixture_area": 2000},
 }
 
 

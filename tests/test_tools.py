@@ -8,10 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 from PIL import Image
 
+from nerveceg.data.images import read_mask
 from nerveceg.data.phantom import write_phantom
+from nerveceg.data.presence import is_present
+from nerveceg.data.splits import Split
+from nerveceg.postprocess import load_priors
 from nerveceg.tools import evaluate, infer, make_phantom, train_cls, train_seg
+from nerveceg.tools.stage_folder import begin_stage, training_prior
 
 ROOT = Path(__file__).parents[1]
 TINY = [
@@ -142,6 +148,19 @@ def test_images_without_truth_get_masks_and_kaggles_table(trained, necks, run):
     assert not Path("out/report.json").exists()
 
 
+def test_explanations_lie_beside_the_overlays_if_wished(trained, necks, run):
+    checkpoint, _ = trained
+    words = [f"checkpoint={checkpoint}", f"input={necks / '1_1.tif'}", "output=out", *TINY]
+    status, _, err = run(infer, *words, "explain=occlusion")
+    assert (status, "none, gradcam or backprop" in err) == (2, True)
+    assert not Path("out").exists()
+    for explain, beside in (("none", False), ("gradcam", True)):
+        status, _, err = run(infer, *words, f"explain={explain}", "overwrite=true")
+        assert status == 0, err
+        assert Path("out/overlays/1_1.png").is_file()
+        assert Path("out/explanations/1_1.png").is_file() == beside
+
+
 def test_a_broken_file_stops_the_batch_or_is_left_out_and_said(trained, necks, run):
     checkpoint, _ = trained
     Path("mixed").mkdir()
@@ -224,6 +243,7 @@ MISTAKES = {
     "an unknown architecture": (train_seg, ["seg.model.architecture=Unett"], "Unet"),
     "an unknown device": (train_cls, ["runtime.device=tpu"], "auto, cpu, cuda"),
     "a bad threshold": (train_seg, ["rule.presence=2"], "[0, 1]"),
+    "too few shapes": (train_seg, ["rule.postprocess=[shape_prior]"], "21 training frames"),
     "a folder that isn't there": (train_cls, ["data.root=nowhere"], "nowhere"),
     "a folder without frames": (train_cls, ["data.root=."], "no frame"),
     "a checkpoint that isn't there": (infer, ["checkpoint=runs/none"], "train_cls.py"),
@@ -254,6 +274,17 @@ def test_a_mistake_is_one_line_that_names_the_cure(mistake, necks, run):
     assert cure in said[0]
     assert "Traceback" not in err
     assert not list(Path("runs").glob("**/*.safetensors"))
+
+
+def test_training_leaves_the_shape_prior_of_its_masks(frames, tmp_path):
+    positives = [frame for frame in frames if is_present(frame)]
+    config = OmegaConf.create({"rule": {"postprocess": ["shape_prior"]}, "resume": False})
+    split = Split(train=[*frames, *positives, *positives], validation=[], test=[])
+    begin_stage(tmp_path / "run/seg", config, prior=training_prior(config, split))
+    (prior,) = load_priors([tmp_path / "run/seg"])
+    masks = [read_mask(frame, (420, 580)) for frame in positives]
+    wanted = np.mean([np.asarray(Image.fromarray(m).resize((88, 64), Image.BOX)) for m in masks], 0)
+    assert np.abs(prior.mean - wanted).mean() < 0.01
 
 
 def test_a_second_run_into_the_same_folder_is_refused(trained, necks, run):

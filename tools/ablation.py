@@ -54,7 +54,9 @@ def _rows(run: DictConfig, policy: str, audit: "Audit") -> list[list[object]]:
     from nerveceg.training.hardness import presence_logits
 
     frames = load_split(run).test
-    held_out = FrameDataset(frames, geometry=build(run.data.geometry))
+    held_out = FrameDataset(
+        frames, geometry=build(run.data.geometry), filter=build(run.data.filter)
+    )
     gate = load_model(run_folder(run) / "cls")
     judged = torch.stack(
         [presence_logits(gate, held_out, runtime=build(run.runtime)), held_out.present], dim=1

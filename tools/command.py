@@ -4,11 +4,13 @@ import difflib
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, NoReturn
 
 import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, InstantiationException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
@@ -75,12 +77,32 @@ def _check_overrides(words: list[str]) -> None:
     stray = [word for word in words if "=" not in word and not word.startswith(("-", "~"))]
     if stray:
         _stop(NerveCegError(f"{stray[0]} is no override: KEY=VALUE is wanted; --help lists keys"))
-    overrides = [word for word in words if not word.startswith("-")]
-    with hydra.initialize_config_module("nerveceg.conf", version_base="1.3"):
+    try:
+        compose(_first_of_sweep([word for word in words if not word.startswith("-")]))
+    except OverrideParseException as error:
+        _stop(NerveCegError(_explain(error, words)))
+    except NerveCegError as error:
+        _stop(error)
+
+
+def compose(overrides: list[str]) -> DictConfig:
+    """The configuration that these words make, before a tool runs or within one.
+
+    Raises:
+        NerveCegError: they make none; one line, with the nearest names.
+    """
+    with _hydra():
         try:
-            hydra.compose("config", overrides=_first_of_sweep(overrides))
+            return hydra.compose("config", overrides=overrides)
         except HydraException as error:
-            _stop(NerveCegError(_explain(error, overrides)))
+            raise NerveCegError(_explain(error, overrides)) from error
+
+
+def _hydra() -> AbstractContextManager[object]:
+    """What composing happens in: the running tool's Hydra, or one of its own."""
+    if GlobalHydra.instance().is_initialized():
+        return nullcontext()
+    return hydra.initialize_config_module("nerveceg.conf", version_base="1.3")
 
 
 def _first_of_sweep(overrides: list[str]) -> list[str]:

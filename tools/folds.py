@@ -36,10 +36,11 @@ def fold_folders(run: Path) -> dict[int, Path]:
 
 def score_folds(config: DictConfig, run: Path) -> float:
     """Gather, calibrate, score; leaves the ensemble of the folds as the run's pipeline."""
-    from nerveceg.checkpoint import describe_trained
+    from nerveceg.checkpoint import describe_trained, read_description
     from nerveceg.decision import Rule
     from nerveceg.evaluation.calibrating import calibrate
     from nerveceg.evaluation.rescore import rescore
+    from nerveceg.postprocess import load_priors
 
     folders = fold_folders(run)
     take_data_of(config, folders[min(folders)])
@@ -49,7 +50,9 @@ def score_folds(config: DictConfig, run: Path) -> float:
     predictions.save(run / "oof.npz")
     fitted = calibrate(predictions, build(config.calibration))
     logger.info("calibration by %s", _in_words(fitted.losses))
-    rule = rule_of(config, Rule(presence=None, mask=None) if fitted.losses else build(config.rule))
+    trained = read_description(folders[min(folders)]).rule
+    calibrated = fitted.losses and trained == Rule()  # an experiment's own rule stays
+    rule = rule_of(config, Rule(presence=None, mask=None) if calibrated else trained)
     fewest = min(fitted.by_fold.values(), key=lambda one: one.misses.subjects if one.misses else 0)
     warn_infeasible(fewest, rule)
     evaluation = rescore(
@@ -58,6 +61,7 @@ def score_folds(config: DictConfig, run: Path) -> float:
         fitted.by_fold,
         rule,
         constants={k: one.constant_mask for k, one in described.items()},
+        priors={k: load_priors([folder / "seg"]) for k, folder in folders.items()},
         spacing_mm=config.data.spacing_mm,
         resamples=config.bootstraps,
         facts=facts_of(config, rule, split=f"{config.data.split.by}, out of {len(folders)} folds"),
@@ -96,6 +100,7 @@ def shared_split(folders: Mapping[int, Path]) -> dict[str, Any]:
         facts = stage_facts(folder, "seg")
         split = {name: value for name, value in facts["split"].items() if name != "fold"}
         split |= {name: facts[name] for name in ("data", "geometry")}
+        split["filter"] = facts.get("filter")  # a run from before there were filters has none
         if facts["split"]["fold"] != number:
             raise NerveCegError(f"{folder} holds fold {facts['split']['fold']}: train it again")
         shared = shared or split
@@ -147,11 +152,13 @@ def _write_ensemble(
 
     from nerveceg.checkpoint import Description, write_description
 
+    shared = next(iter(described.values()))
     masks = [one.constant_mask for one in described.values() if one.constant_mask is not None]
     write_description(
         run,
         Description(
-            geometry=next(iter(described.values())).geometry,
+            geometry=shared.geometry,
+            filter=shared.filter,
             members=tuple(f"fold_{k}" for k in described),
             views=build(config.tta),
             trained_on=frozenset().union(*(one.trained_on for one in described.values())),

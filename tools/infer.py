@@ -28,10 +28,12 @@ logger = logging.getLogger(__name__)
 
 def infer(config: DictConfig) -> float | None:
     """Predict; returns the full-set Dice of the frames whose truth is known."""
+    from nerveceg.explanation import make_explainer
     from nerveceg.inference import predict_frames, scorable
     from nerveceg.outputs.predictions import PredictionWriter
 
     pipeline = load_pipeline_of(config)
+    explainer = make_explainer(pipeline, config.explain)
     frames = frames_to_predict(config)
     take_prevalence(config, pipeline, frames)
     output = Path(config.output or checkpoint_folder(config) / "predictions")
@@ -53,6 +55,7 @@ def infer(config: DictConfig) -> float | None:
         overlays=config.overlays,
         overwrite=config.overwrite,
         refer=pipeline.rule.refer,
+        explain=None if explainer is None else explainer.explain,
     ) as writer:
         if rest:
             failures += predict_frames(

@@ -1,9 +1,10 @@
-"""What each part of the joint decision earns, one above the other, on the same frames.
+"""Ways to decide, or whole systems, one above the other on the same frames.
 
+python tools/ladder.py ladder=quick data.root=FOLDER name=quick
+python tools/ladder.py ladder=full --multirun ladder.only=lite0,two_head_2016 hydra/launcher=joblib
 python tools/ladder.py checkpoint=runs/of_all_folds against=runs/single input=OTHER tta=scale
 """
 
-import logging
 import sys
 from pathlib import Path
 
@@ -14,23 +15,12 @@ from omegaconf import DictConfig
 
 from nerveceg.tools.command import command
 
-logger = logging.getLogger(__name__)
-
 
 def ladder(config: DictConfig) -> float:
-    """Print both ladders: out of fold, and on the subjects of `input`; returns the top's Dice."""
-    from nerveceg.errors import NerveCegError
-    from nerveceg.outputs.ladder import ladder_table
-    from nerveceg.tools.rungs import held_out_rungs, out_of_fold_rungs
+    """Climb the configured ladder; returns the Dice of its top, or of its reference."""
+    from nerveceg.tools.composition import build
 
-    if not config.against:
-        raise NerveCegError("against=null: the run of a single stage (cls=none) is wanted")
-    rungs = out_of_fold_rungs(config)
-    print(ladder_table(rungs, title="Out of fold", resamples=config.bootstraps))
-    if config.input:
-        rungs = held_out_rungs(config)
-        print(ladder_table(rungs, title="Other subjects", resamples=config.bootstraps))
-    return float(rungs[-1].dice.mean())
+    return float(build(config.ladder)(config))
 
 
 main = command(ladder)

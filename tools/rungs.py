@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from omegaconf import DictConfig
 
+from nerveceg.errors import NerveCegError
 from nerveceg.tools.composition import build
 from nerveceg.tools.folds import fold_folders, gather_folds
 from nerveceg.tools.trained import checkpoint_folder, frames_to_predict, take_data_of
@@ -19,6 +20,24 @@ if TYPE_CHECKING:
     from nerveceg.evaluation.evaluate import Evaluation
     from nerveceg.evaluation.ladder import Rung
     from nerveceg.evaluation.out_of_fold import OutOfFold
+
+
+def climb_rungs(config: DictConfig) -> float:
+    """Print both ladders: out of fold, and on the subjects of `input`; returns the top's Dice.
+
+    Raises:
+        NerveCegError: no second run was named.
+    """
+    from nerveceg.outputs.ladder import ladder_table
+
+    if not config.against:
+        raise NerveCegError("against=null: the run of a single stage (cls=none) is wanted")
+    rungs = out_of_fold_rungs(config)
+    print(ladder_table(rungs, title="Out of fold", resamples=config.bootstraps))
+    if config.input:
+        rungs = held_out_rungs(config)
+        print(ladder_table(rungs, title="Other subjects", resamples=config.bootstraps))
+    return float(rungs[-1].dice.mean())
 
 
 def out_of_fold_rungs(config: DictConfig) -> "list[Rung]":

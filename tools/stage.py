@@ -13,7 +13,12 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from nerveceg.tools.composition import build, data_in_words, load_split, run_folder
-from nerveceg.tools.stage_folder import begin_stage, check_stage_folder, stage_facts
+from nerveceg.tools.stage_folder import (
+    begin_stage,
+    check_stage_folder,
+    stage_facts,
+    training_prior,
+)
 
 if TYPE_CHECKING:
     from nerveceg.data.dataset import FrameDataset
@@ -53,6 +58,7 @@ def train_stage(
     if before is not None:
         before(arguments["objective"], train)
     facts = stage_facts(config, split, folder)
+    prior = training_prior(config, split) if stage == "seg" else None
     best = fit(
         **arguments,
         train=train,
@@ -62,7 +68,7 @@ def train_stage(
         seed=config.seed,
         resume=config.resume,
         facts=facts,
-        begin=partial(begin_stage, folder, config),
+        begin=partial(begin_stage, folder, config, prior=prior),
     )
     logger.info("best %s %.4f in epoch %d", arguments["metric"], best.score, best.epoch)
     finish(config, folder.parent)
@@ -78,21 +84,19 @@ def datasets(config: DictConfig, split: "Split") -> "tuple[FrameDataset, FrameDa
         # albumentations only warns of an argument it doesn't know, and takes its default instead.
         warnings.simplefilter("error", UserWarning)
         augment = build(config.augment)
-    seen_by_networks = {
-        "geometry": build(config.data.geometry),
-        "filter": build(config.data.filter),
-    }
+    geometry, filter = build(config.data.geometry), build(config.data.filter)
     labels = training_labels(split.train, config.data.conflicts)
     return (
         FrameDataset(
             labels.frames,
-            **seen_by_networks,
+            geometry=geometry,
+            filter=filter,
             augment=augment,
             seed=config.seed,
             target=labels.target,
             weight=labels.weight,
         ),
-        FrameDataset(split.validation, **seen_by_networks),
+        FrameDataset(split.validation, geometry=geometry, filter=filter),
     )
 
 
@@ -141,4 +145,4 @@ def finish(config: DictConfig, run: Path) -> None:
 def _is_shared(word: str) -> bool:
     """Whether an override matters to the other stage too."""
     shared = ("experiment", "name", "out", "fold", "seed", "data", "runtime", "cls", "seg")
-    return re.split("[=./]", word.lstrip("+"))[0] in shared
+    return re.split("[=./]", word)[0] in shared

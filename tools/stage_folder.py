@@ -12,6 +12,7 @@ from nerveceg.tools.composition import build
 
 if TYPE_CHECKING:
     from nerveceg.data.splits import Split
+    from nerveceg.postprocess import ShapePrior
 
 MUST_STAY = ("data", "augment", "loss", "optimizer", "schedule", "seed", "fold")
 """What a resumed run may not change, beside the stage's own node."""
@@ -50,6 +51,7 @@ def stage_facts(config: DictConfig, split: "Split", folder: Path) -> dict[str, A
         "name": config.name,
         "seed": config.seed,
         "geometry": build(config.data.geometry).to_dict(),
+        "filter": config.data.filter and build(config.data.filter).to_dict(),
         "split": {**_plain(config.data.split), "fold": config.fold or 0},
         "data": Path(config.data.root).name if config.data.root else config.data.name,
         "gate": config.cls.model is not None,
@@ -64,14 +66,31 @@ def stage_facts(config: DictConfig, split: "Split", folder: Path) -> dict[str, A
     }
 
 
-def begin_stage(folder: Path, config: DictConfig) -> None:
-    """Empty the folder unless the run is resumed, and keep the configuration there."""
+def training_prior(config: DictConfig, split: "Split") -> "ShapePrior | None":
+    """The shape prior of the training masks; None where too few show the nerve.
+
+    Raises:
+        NerveCegError: the configured rule needs one.
+    """
+    from nerveceg.data.dataset import load_frame
+    from nerveceg.data.presence import is_present
+    from nerveceg.postprocess import fit_shape_prior, require_priors
+
+    prior = fit_shape_prior(load_frame(frame)[1] for frame in split.train if is_present(frame))
+    require_priors(config.rule.postprocess, () if prior is None else (prior,))
+    return prior
+
+
+def begin_stage(folder: Path, config: DictConfig, *, prior: "ShapePrior | None" = None) -> None:
+    """Empty the folder unless the run is resumed; keep the configuration and the prior there."""
     from nerveceg.files import write_text
 
     if not config.resume:
         shutil.rmtree(folder, ignore_errors=True)
         (folder.parent / "pipeline.json").unlink(missing_ok=True)
     write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
+    if prior is not None:
+        prior.save(folder)
 
 
 def _check_same(folder: Path, config: DictConfig) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
+from nerveceg.data.filters import Filter
 from nerveceg.data.frames import Frame
 from nerveceg.data.geometry import Geometry
 from nerveceg.data.images import read_image, read_mask
@@ -54,6 +55,7 @@ class FrameDataset(Dataset[Batch]):
     An item's key is (epoch, place): what augmentation does to a frame follows from the seed, the
     epoch and the frame alone, whatever the number of workers.
 
+    filter: of the frames at the networks' size; augmentation changes what it left.
     target, weight: what else than its own truth each training frame teaches, both [F]
     (`nerveceg.data.conflicts.training_labels`); None is the truth, with weight 1.
     """
@@ -63,6 +65,7 @@ class FrameDataset(Dataset[Batch]):
         frames: Sequence[Frame],
         *,
         geometry: Geometry,
+        filter: Filter | None = None,
         augment: Augmentation | None = None,
         seed: int = 0,
         target: NDArray[np.float32] | None = None,
@@ -78,7 +81,7 @@ class FrameDataset(Dataset[Batch]):
         bar = tqdm(self.frames, desc="reading frames", unit="frame", disable=not progress)
         for place, frame in enumerate(bar):
             image, mask = load_frame(frame)
-            self._images[place] = geometry.forward(_as_batch(image))[0, 0]
+            self._images[place] = network_levels([image], geometry=geometry, filter=filter)[0, 0]
             self._masks[place] = geometry.forward_mask(_as_batch(mask))[0, 0]
             self.present[place] = float(mask.any())
         self._target = self.present if target is None else torch.as_tensor(target)
@@ -86,6 +89,12 @@ class FrameDataset(Dataset[Batch]):
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of its frames."""
+        height, width = self._images.shape[1:]
+        return height, width
 
     @property
     def is_true(self) -> bool:
@@ -104,7 +113,8 @@ class FrameDataset(Dataset[Batch]):
         image, mask = self._images[place].numpy(), self._masks[place].numpy()
         if self._augment is not None:
             _seed_augmentation(self._augment, _seed_of(self._seed, epoch, place))
-            changed = self._augment(image=image, mask=mask)
+            # Copies: some of albumentations' operations write into what they are given.
+            changed = self._augment(image=image.copy(), mask=mask.copy())
             image, mask = changed["image"], changed["mask"]
         return Batch(
             image=torch.from_numpy(np.ascontiguousarray(image))[None],
@@ -120,6 +130,28 @@ def load_frame(frame: Frame) -> tuple[Grey, NDArray[np.bool_]]:
     """A frame's image, uint8 [H, W], and its true mask, bool [H, W]."""
     image = read_image(frame.image)
     return image, read_mask(frame, image.shape)
+
+
+def network_levels(
+    images: Sequence[Grey],
+    *,
+    geometry: Geometry,
+    filter: Filter | None = None,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Frames of any sizes, uint8 [H, W], as training and inference see them: uint8 [N, 1, h, w].
+
+    The filter comes after the resize: its reach and its contrast then mean the same in frames of
+    any size, and it costs the same. It runs on the device, and not on the padding.
+    """
+    sized = torch.cat([geometry.forward(_as_batch(image)) for image in images]).to(device)
+    if filter is None:
+        return sized
+    extents = [geometry.extent(image.shape) for image in images]
+    for rows, columns in set(extents):
+        places = [k for k, extent in enumerate(extents) if extent == (rows, columns)]
+        sized[places, :, :rows, :columns] = filter(sized[places, :, :rows, :columns])
+    return sized
 
 
 def collate(items: Sequence[Batch]) -> Batch:

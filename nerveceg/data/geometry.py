@@ -13,22 +13,33 @@ from nerveceg.errors import NerveCegError
 
 @dataclass(frozen=True, kw_only=True)
 class Geometry:
-    """Centre crop, resize that keeps the aspect, pad at the right and the bottom.
+    """Crop, resize that keeps the aspect, pad at the right and the bottom.
 
     size: height and width in pixels that the networks see.
-    crop: height and width of the centre crop in native pixels, or None to keep the whole frame;
+    crop: height and width of the crop in native pixels, or None to keep the whole frame;
         a frame smaller than the crop keeps its own extent.
+    corner: top and left of the crop in native pixels, or None to centre it; a crop that would
+        reach beyond a frame is moved back inside it.
     """
 
     size: tuple[int, int] = (256, 352)
     crop: tuple[int, int] | None = None
+    corner: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        _require_pair("size", self.size)
+        _require_pair("size", self.size, least=1, wanted="frame size: [height, width]")
         if self.crop is not None:
-            _require_pair("crop", self.crop)
-        object.__setattr__(self, "size", tuple(self.size))
-        object.__setattr__(self, "crop", None if self.crop is None else tuple(self.crop))
+            _require_pair("crop", self.crop, least=1, wanted="frame size: [height, width]")
+        if self.corner is not None:
+            _require_pair("corner", self.corner, least=0, wanted="corner of a crop: [top, left]")
+            if self.crop is None:
+                raise NerveCegError(
+                    f"data.geometry.corner={self.corner} without a crop: give data.geometry.crop="
+                    "[height, width] beside it, or data.geometry.corner=null"
+                )
+        for name in ("size", "crop", "corner"):
+            pair = getattr(self, name)
+            object.__setattr__(self, name, None if pair is None else tuple(pair))
 
     def forward(self, frames: Tensor) -> Tensor:
         """Frames of one native size, uint8 [N, 1, H, W], to uint8 [N, 1, h, w] of `size`.
@@ -62,17 +73,25 @@ class Geometry:
         return functional.pad(inner, (left, right, top, below))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for a JSON file."""
-        return asdict(self)
+        """Plain values for a JSON file; without a corner as before there were any."""
+        values = asdict(self)
+        return values if self.corner else {name: values[name] for name in ("size", "crop")}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Geometry":
         """The geometry that `to_dict` described."""
-        return cls(size=values["size"], crop=values["crop"])
+        return cls(size=values["size"], crop=values["crop"], corner=values.get("corner"))
+
+    def extent(self, native: tuple[int, int]) -> tuple[int, int]:
+        """Rows and columns of `size` that a frame of H x W pixels fills; the rest is padding."""
+        return self._inner(self._box(native)[2:])
 
     def _box(self, native: tuple[int, int] | torch.Size) -> tuple[int, int, int, int]:
         height, width = native if self.crop is None else map(min, native, self.crop)
-        return (native[0] - height) // 2, (native[1] - width) // 2, height, width
+        below, right = native[0] - height, native[1] - width
+        if self.corner is None:
+            return below // 2, right // 2, height, width
+        return min(self.corner[0], below), min(self.corner[1], right), height, width
 
     def _inner(self, cropped: tuple[int, int]) -> tuple[int, int]:
         scale = min(self.size[0] / cropped[0], self.size[1] / cropped[1])
@@ -80,9 +99,7 @@ class Geometry:
         return max(1, min(height, self.size[0])), max(1, min(width, self.size[1]))
 
 
-def _require_pair(name: str, value: object) -> None:
-    extents = value if isinstance(value, list | tuple) else ()
-    if len(extents) != 2 or not all(isinstance(e, int) and e > 0 for e in extents):
-        raise NerveCegError(
-            f"data.geometry.{name}={value} is no frame size: [height, width] is wanted"
-        )
+def _require_pair(name: str, value: object, *, least: int, wanted: str) -> None:
+    numbers = value if isinstance(value, list | tuple) else ()
+    if len(numbers) != 2 or not all(isinstance(n, int) and n >= least for n in numbers):
+        raise NerveCegError(f"data.geometry.{name}={value} is no {wanted} is wanted")

@@ -2,27 +2,30 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nerveceg.data.reading import Reading
-from nerveceg.decision import Drawing, draw
+from nerveceg.decision import Drawing, Rule, draw, smooth
 from nerveceg.evaluation.baselines import ConstantMask
 from nerveceg.evaluation.results import ResultsBuilder
 from nerveceg.evaluation.tally import HELD_OUT, TallyBuilder
 from nerveceg.operation import Decision, OperatingPoint, Presence
 from nerveceg.pipeline import Prediction
-from nerveceg.postprocess import clean_mask
+from nerveceg.postprocess import Priors, clean_mask
 
+Mask = NDArray[np.bool_]
 Watch = Callable[[Reading, Prediction], None]
 
 
 class Counting:
     """Counts batch by batch.
 
-    steps: of post-processing, for the tally's masks.
+    rule: whose blur and steps the tally's masks get.
+    cleaned: tally masks after the steps too; slow.
     origin: what the frames were to the networks, OUT_OF_FOLD or HELD_OUT.
     constant: bool [1, 1, h, w], the constant mask to compare with; may change between batches.
     watch: called with each frame and its prediction.
@@ -30,15 +33,18 @@ class Counting:
 
     def __init__(
         self,
-        steps: Sequence[str],
+        rule: Rule,
         *,
+        cleaned: bool = True,
         origin: str = HELD_OUT,
         constant: Tensor | None = None,
         watch: Watch | None = None,
     ) -> None:
         self.results = ResultsBuilder()
-        clean = partial(clean_mask, names=steps) if steps else None
-        self.tally = TallyBuilder(clean=clean, origin=origin)
+        self._rule = rule
+        self._priors: Priors = ()
+        clean = self._clean if cleaned and rule.postprocess else None
+        self.tally = TallyBuilder(clean=clean, blur=rule.blur, origin=origin)
         self.compare_with(constant)
         self._watch = watch
 
@@ -62,13 +68,14 @@ class Counting:
         truth = torch.stack([torch.from_numpy(r.truth) for r in readings])[:, None]
         truth = truth.to(probability.device)
         decision = point.decide(presence.value, probability)
+        self._priors = point.priors
         ids = [reading.frame.id for reading in readings]
         subjects = [reading.frame.subject for reading in readings]
         self.tally.add(
             ids,
             subjects,
             presence=decision.fused,
-            probability=probability,
+            probability=smooth(probability, self._rule),
             truth=truth,
             best=_best(probability, decision, point),
         )
@@ -85,6 +92,9 @@ class Counting:
         )
         if self._watch is not None:
             self._show(readings, decision, presence.spread)
+
+    def _clean(self, mask: Mask) -> Mask:
+        return clean_mask(mask, self._rule.postprocess, self._priors)
 
     def _show(self, readings: Sequence[Reading], decision: Decision, spread: Tensor) -> None:
         assert self._watch is not None  # noqa: S101
@@ -103,5 +113,5 @@ def _best(probability: Tensor, decision: Decision, point: OperatingPoint) -> Dra
     rule = point.rule
     if rule.mask is None and rule.area == 0:
         return Drawing(decision.mask, decision.dice)
-    best = replace(rule, mask=None, area=0, miss_rate=None)
-    return draw(probability, best, point.calibration.contour)
+    best = replace(rule, mask=None, area=0, blur=0, miss_rate=None)
+    return draw(probability, best, point.calibration.contour, priors=point.priors)

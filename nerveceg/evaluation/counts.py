@@ -7,6 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nerveceg.errors import NerveCegError
+
 STEPS = 100
 
 
@@ -20,6 +22,22 @@ class Counts(NamedTuple):
 def thresholds_of(steps: int) -> NDArray[np.float32]:
     """The thresholds k / steps for k = 1 .. steps - 1, float32 [steps - 1]."""
     return np.arange(1, steps, dtype=np.float32) / np.float32(steps)
+
+
+def column_of(threshold: float, grid: NDArray[np.float32]) -> int:
+    """The place of a mask threshold in a tally's grid, float32 [K].
+
+    Raises:
+        NerveCegError: it isn't there.
+    """
+    column = int(np.searchsorted(grid, np.float32(threshold)))
+    if column < len(grid) and grid[column] == np.float32(threshold):
+        return column
+    below = min(max(column - 1, 0), len(grid) - 2)
+    raise NerveCegError(
+        f"mask threshold {threshold} isn't in the tally: take {grid[below]:.2f} or "
+        f"{grid[below + 1]:.2f}, the nearest that are"
+    )
 
 
 def count_hits(probability: Tensor, truth: Tensor, *, steps: int = STEPS) -> tuple[Tensor, Tensor]:

@@ -57,7 +57,7 @@ def evaluate(
                 f"frame {frame.id} was trained on: score subjects that neither stage has seen, as "
                 "nerveceg.inference.scorable picks them"
             )
-    counting = Counting(pipeline.rule.postprocess, constant=pipeline.constant_mask, watch=watch)
+    counting = Counting(pipeline.rule, constant=pipeline.constant_mask, watch=watch)
     reader = Reader(
         frames,
         batch_size=batch_size,

@@ -13,6 +13,7 @@ import pandas as pd
 from nerveceg.evaluation.bootstrap import RESAMPLES, Estimate, draw_subjects
 from nerveceg.evaluation.breakdown import Part, break_down
 from nerveceg.evaluation.contour import Contour, judge_contour
+from nerveceg.evaluation.contours_found import ContoursFound, judge_contours_found
 from nerveceg.evaluation.expectation import Expectation, judge_expectation
 from nerveceg.evaluation.reliability import Reliability, judge_presence
 from nerveceg.evaluation.results import Results
@@ -41,6 +42,9 @@ NOTES: Mapping[str, str] = {
     "loss": "1 - S = (1-rho)*FPR + rho*FNR + rho*TPR*(1-d): false_alarms + misses + contour",
     "contour": "frames with nerve alone; iou and recall count a miss as 0, precision, HD95 and NSD "
     "(tolerance 5 px) are undefined there; mm only where the size of a pixel is known",
+    "contours_found": "counts of contours, 8-connected components of final masks, without regard "
+    "to overlap; loss: missed, false, or more contours than the truth has; comparable with such "
+    "counts alone",
     "reliability": "of presence: negative log-likelihood in nats, Brier score, expected "
     "calibration error in 15 bins of equal mass, slope and intercept of the logistic regression "
     "of its logit",
@@ -63,6 +67,7 @@ class Report:
     final: FinalMask
     loss: LossSplit
     contour: Contour
+    contours_found: ContoursFound
     reliability: Reliability
     expectation: Expectation
     by_subject: tuple[Part, ...] = field(repr=False)
@@ -134,6 +139,7 @@ def make_report(
         final=judge_final(results, two_stage.sensitivity, two_stage.specificity),
         loss=split_loss(results),
         contour=judge_contour(results, spacing_mm=spacing_mm),
+        contours_found=judge_contours_found(results),
         reliability=judge_presence(results.presence, results.nerve, subject, draws),
         expectation=judge_expectation(results, subject, draws),
         by_subject=break_down(results, results.subjects),

@@ -19,6 +19,7 @@ from nerveceg.evaluation.out_of_fold import OutOfFold, level_logits
 from nerveceg.evaluation.report import make_report
 from nerveceg.evaluation.tally import OUT_OF_FOLD
 from nerveceg.operation import OperatingPoint
+from nerveceg.postprocess import Priors
 
 
 def rescore(
@@ -28,6 +29,7 @@ def rescore(
     rule: Rule,
     *,
     constants: Mapping[int, Tensor | None] | None = None,
+    priors: Mapping[int, Priors] | None = None,
     cleaned: bool = True,
     watch: Watch | None = None,
     spacing_mm: float | None = None,
@@ -41,15 +43,20 @@ def rescore(
     calibrations: by fold; fitted without the fold, so that no label of a frame touches its score.
     cleaned: tally cleaned masks too; plain rules are tuned on them, but they are slow to count.
     constants: by fold, the constant masks, bool [1, 1, h, w], of its training frames.
+    priors: by fold, the shape prior of its training frames, which a rule may name.
 
     Raises:
-        NerveCegError: the frames are others than those that were predicted.
+        NerveCegError: the frames are others than those that were predicted, or the rule names a
+            shape prior that a fold doesn't have.
         DataError: a file can't be read.
     """
     by_id = {frame.id: frame for frame in frames}
     _check_same(predictions, by_id)
-    points = {k: OperatingPoint(calibration=c, rule=rule) for k, c in calibrations.items()}
-    counting = Counting(rule.postprocess if cleaned else (), origin=OUT_OF_FOLD, watch=watch)
+    points = {
+        k: OperatingPoint(calibration=calibration, rule=rule, priors=(priors or {}).get(k, ()))
+        for k, calibration in calibrations.items()
+    }
+    counting = Counting(rule, cleaned=cleaned, origin=OUT_OF_FOLD, watch=watch)
     ordered = [by_id[str(name)] for name in predictions.ids]
     reader = iter(Reader(ordered, batch_size=1, truth=True))
     bar = tqdm(total=len(ordered), desc="scoring", unit="frame", disable=not progress)

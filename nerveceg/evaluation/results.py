@@ -15,6 +15,7 @@ from nerveceg.errors import NerveCegError
 from nerveceg.evaluation.baselines import ConstantMask
 from nerveceg.evaluation.counts import Counts, count_mask, count_pixels, dice
 from nerveceg.evaluation.surface import SurfaceScores, surface_scores
+from nerveceg.postprocess import count_components
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +34,8 @@ class Results:
     constant: the constant mask; None where there was none to compare with.
     hd95: float64, pixels, of the segmenter's mask; nsd: float64 in [0, 1]. NaN where undefined.
     row, column: float64, pixels, the centre of the segmenter's mask; NaN where it is empty.
+    contours, truth_contours: float64, 8-connected components of the segmenter's mask and of the
+        truth; NaN where they weren't counted.
     expected: float32 in [0, 1], the Dice that the final mask was expected to get; spread: float32,
         standard deviation of presence over members and views. NaN where the masks came as files.
     """
@@ -51,6 +54,8 @@ class Results:
     nsd: NDArray[np.float64]
     row: NDArray[np.float64]
     column: NDArray[np.float64]
+    contours: NDArray[np.float64]
+    truth_contours: NDArray[np.float64]
     expected: NDArray[np.float32]
     spread: NDArray[np.float32]
 
@@ -96,6 +101,8 @@ class Results:
                 "nsd": self.nsd,
                 "row": self.row,
                 "column": self.column,
+                "contours": self.contours,
+                "truth_contours": self.truth_contours,
                 "expected": self.expected,
                 "spread": self.spread,
             }
@@ -108,9 +115,10 @@ class ResultsBuilder:
     def __init__(
         self, *, constant: ConstantMask | None = None, surface: Surface | None = surface_scores
     ) -> None:
-        """Compare with `constant` where given; leave distances out where `surface` is None.
+        """Compare with `constant` where given.
 
-        Distances need masks on the host: with them every batch waits for the device.
+        Where `surface` is None, leave distances and contours out: they need masks on the host, and
+        every batch waits for the device.
         """
         self.constant = constant
         self._surface = surface
@@ -120,7 +128,7 @@ class ResultsBuilder:
         self._presence: list[Tensor] = []
         self._expected: list[tuple[Tensor, ...]] = []
         self._counts: list[Tensor] = []
-        self._distances: list[SurfaceScores] = []
+        self._outlines: list[tuple[float, ...]] = []
 
     def add(
         self,
@@ -160,7 +168,7 @@ class ResultsBuilder:
             constant = self.constant.at(mask.shape[2], mask.shape[3]).to(mask.device)
             columns += count_mask(constant.expand_as(truth), truth)
         self._counts.append(torch.stack([column.to(torch.int64) for column in columns], dim=1))
-        self._distances.extend(_distances(mask, truth, self._surface))
+        self._outlines.extend(_outlines(mask, truth, self._surface))
 
     def finish(self) -> Results:
         """The columns on the host.
@@ -172,7 +180,7 @@ class ResultsBuilder:
             raise NerveCegError("no frame was evaluated: give at least one")
         names, sizes = np.array(self._names), np.array(self._sizes, dtype=np.int64)
         passed, hits, area, truth_area, rows, columns, *constant = torch.cat(self._counts).cpu().T
-        distances = np.array(self._distances, dtype=np.float64)
+        hd95, nsd, contours, truth_contours = np.array(self._outlines, dtype=np.float64).T
         pairs = zip(*self._expected, strict=True)
         expected, spread = (torch.cat(column).cpu().numpy() for column in pairs)
         return Results(
@@ -186,10 +194,12 @@ class ResultsBuilder:
             passed=passed.bool().numpy(),
             mask=Counts(hits.numpy(), area.numpy()),
             constant=Counts(*(column.numpy() for column in constant)) if constant else None,
-            hd95=distances[:, 0],
-            nsd=distances[:, 1],
+            hd95=hd95,
+            nsd=nsd,
             row=_mean(rows.numpy(), area.numpy()),
             column=_mean(columns.numpy(), area.numpy()),
+            contours=contours,
+            truth_contours=truth_contours,
             expected=expected,
             spread=spread,
         )
@@ -207,11 +217,12 @@ def _mean(total: NDArray[np.int64], area: NDArray[np.int64]) -> NDArray[np.float
     return np.where(area == 0, np.nan, total / np.maximum(area, 1))
 
 
-def _distances(mask: Tensor, truth: Tensor, surface: Surface | None) -> list[SurfaceScores]:
+def _outlines(mask: Tensor, truth: Tensor, surface: Surface | None) -> list[tuple[float, ...]]:
+    """HD95, NSD and the numbers of contours of each pair; NaN where there is no `surface`."""
     if surface is None:
-        return [SurfaceScores(float("nan"), float("nan"))] * len(mask)
-    pairs = zip(mask.cpu().numpy(), truth.cpu().numpy(), strict=True)
-    return [surface(drawn[0], true[0]) for drawn, true in pairs]
+        return [(float("nan"),) * 4] * len(mask)
+    pairs = zip(mask[:, 0].cpu().numpy(), truth[:, 0].cpu().numpy(), strict=True)
+    return [(*surface(*pair), *map(count_components, pair)) for pair in pairs]
 
 
 def _columns(groups: Sequence[Mapping[str, str]]) -> dict[str, NDArray[np.str_]]:

@@ -59,6 +59,8 @@ def _results(table: pd.DataFrame) -> Results:
         nsd=_real(table["nsd"]),
         row=_real(table["row"]),
         column=_real(table["column"]),
+        contours=_later(table, "contours"),
+        truth_contours=_later(table, "truth_contours"),
         expected=_real(table["expected"]).astype(np.float32),
         spread=_real(table["spread"]).astype(np.float32),
     )
@@ -74,6 +76,11 @@ def _whole(column: pd.Series[str]) -> NDArray[np.int64]:
 
 def _real(column: pd.Series[str]) -> NDArray[np.float64]:
     return np.array([float(cell or "nan") for cell in column])
+
+
+def _later(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    """A column that files of earlier versions don't have: NaN there."""
+    return _real(table[name]) if name in table else np.full(len(table), np.nan)
 
 
 def _truth(column: pd.Series[str]) -> NDArray[np.bool_]:

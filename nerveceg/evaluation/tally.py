@@ -1,7 +1,7 @@
 """Counts of every frame at every threshold: the score of any plain rule without the networks."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from nerveceg.errors import DataError, NerveCegError
 from nerveceg.evaluation.counts import (
     STEPS,
     Counts,
+    column_of,
     count_hits,
     count_mask,
     count_pixels,
@@ -40,12 +41,13 @@ class Tally:
     ids, subjects: str [F].
     presence: float32 [F] in [0, 1], calibrated.
     truth_area: int32 [F], pixels of the truth.
-    hits, area: int32 [F, K], pixels of `probability >= k / (K + 1)`, k = 1 .. K.
+    hits, area: int32 [F, K], pixels of `probability >= k / (K + 1)`, k = 1 .. K, after the blur.
     clean_hits, clean_area: int32 [F, L], the same on a grid of L after cleaning.
     expected: float32 [F], the Dice that the best mask is expected to have if the nerve is there;
         NaN where the best masks weren't drawn.
     best_hits, best_area: int32 [F], pixels of the best mask, cleaned.
     origin: str [], OUT_OF_FOLD or HELD_OUT: what the frames were to the networks.
+    blur: int [], as `Rule.blur`, of every mask but the best; 0 in files of earlier versions.
     """
 
     ids: NDArray[np.str_]
@@ -60,6 +62,7 @@ class Tally:
     best_hits: NDArray[np.int32]
     best_area: NDArray[np.int32]
     origin: NDArray[np.str_]
+    blur: NDArray[np.int_] = field(default_factory=lambda: np.array(0))
 
     def score(
         self,
@@ -103,14 +106,13 @@ class Tally:
         hits, area = (self.clean_hits, self.clean_area) if cleaned else (self.hits, self.area)
         if not hits.shape[1]:
             raise NerveCegError("this tally has no counts of cleaned masks: tally with clean=...")
-        column = _column(mask_threshold, thresholds_of(hits.shape[1] + 1))
+        column = column_of(mask_threshold, thresholds_of(hits.shape[1] + 1))
         return Counts(hits[:, column].astype(np.int64), area[:, column].astype(np.int64))
 
     def choose(self, frames: NDArray[Any]) -> "Tally":
         """The tally of some frames alone; frames: bool [F] or places int [n]."""
-        names = [field.name for field in fields(self) if field.name != "origin"]
-        columns = {name: getattr(self, name)[frames] for name in names}
-        return Tally(**columns, origin=self.origin)
+        names = [name for name in self.__dataclass_fields__ if name not in ("origin", "blur")]
+        return replace(self, **{name: getattr(self, name)[frames] for name in names})
 
     def _require_best(self) -> None:
         if np.isnan(self.expected).any():
@@ -121,7 +123,7 @@ class Tally:
     def save(self, path: Path) -> None:
         """Write the table as one compressed .npz."""
         content = BytesIO()
-        columns = {field.name: getattr(self, field.name) for field in fields(self)}
+        columns = {name: getattr(self, name) for name in self.__dataclass_fields__}
         np.savez_compressed(content, allow_pickle=False, **columns)
         write_bytes(path, content.getvalue())
 
@@ -134,7 +136,9 @@ class Tally:
         """
         try:
             with np.load(path, allow_pickle=False) as columns:
-                return cls(**{field.name: columns[field.name] for field in fields(cls)})
+                later = {"blur": np.array(0)} if "blur" not in columns else {}
+                names = cls.__dataclass_fields__.keys() - later
+                return cls(**{name: columns[name] for name in names}, **later)
         except BROKEN as error:
             raise DataError(f"{path} is no tally ({error}): make it with evaluate") from error
 
@@ -142,9 +146,14 @@ class Tally:
 class TallyBuilder:
     """Gathers the counts batch by batch; they stay on their device until `finish`."""
 
-    def __init__(self, *, clean: Clean | None = None, origin: str = HELD_OUT) -> None:
-        """Count cleaned masks too if `clean`, bool [H, W] to bool [H, W], is given: it is slow."""
-        self._origin = origin
+    def __init__(
+        self, *, clean: Clean | None = None, blur: int = 0, origin: str = HELD_OUT
+    ) -> None:
+        """Count cleaned masks too if `clean`, bool [H, W] to bool [H, W], is given: it is slow.
+
+        blur: what was done to the probabilities that are added, for the record.
+        """
+        self._origin, self._blur = origin, blur
         self._clean = clean
         self._names: list[tuple[str, str]] = []
         self._presence: list[Tensor] = []
@@ -212,6 +221,7 @@ class TallyBuilder:
             best_hits=best_hits,
             best_area=best_area,
             origin=np.array(self._origin),
+            blur=np.array(self._blur),
         )
 
 
@@ -225,17 +235,6 @@ def _count_cleaned(probability: Tensor, truth: Tensor, clean: Clean) -> tuple[Te
         counts[:, frame, column] = (mask & truths[frame]).sum(), mask.sum()
     hits, area = torch.from_numpy(counts).to(probability.device)
     return hits, area
-
-
-def _column(threshold: float, grid: NDArray[np.float32]) -> int:
-    column = int(np.searchsorted(grid, np.float32(threshold)))
-    if column < len(grid) and grid[column] == np.float32(threshold):
-        return column
-    below = min(max(column - 1, 0), len(grid) - 2)
-    raise NerveCegError(
-        f"mask threshold {threshold} isn't in the tally: take {grid[below]:.2f} or "
-        f"{grid[below + 1]:.2f}, the nearest that are"
-    )
 
 
 def _refuse_broken(ids: NDArray[np.str_], finite: NDArray[np.int32]) -> None:

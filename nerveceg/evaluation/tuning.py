@@ -1,6 +1,7 @@
 """The rule chosen on a tally, and what choosing is worth on subjects that had no say in it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -61,9 +62,11 @@ def tune_rule(tally: Tally, *, rules: Sequence[Rule] = RULES) -> Rule:
     of their paired difference over subjects: among many rules one always looks better by one.
 
     Raises:
-        NerveCegError: the tally is of held-out frames: they are for the score alone.
+        NerveCegError: the tally is of held-out frames: they are for the score alone; or a rule
+            asks for what the tally doesn't keep.
     """
     _require_out_of_fold(tally)
+    rules = _as_counted(tally, rules)
     return rules[_choose(_scores(tally, rules), _subjects(tally))]
 
 
@@ -80,6 +83,7 @@ def judge_tuning(
     Raises:
         NerveCegError: as `tune_rule`, or there are fewer subjects than folds.
     """
+    rules = _as_counted(tally, rules)
     rule, scores, subject = tune_rule(tally, rules=rules), _scores(tally, rules), _subjects(tally)
     places = _choose_by_fold(scores, tally.truth_area > 0, subject, folds, seed)
     tuned = np.take_along_axis(scores, places[None], axis=0)[0]
@@ -104,9 +108,25 @@ def judge_tuning(
 def tuned_dice(tally: Tally, rules: Sequence[Rule], *, folds: int = 5, seed: int = 0) -> Float:
     """Dice of each frame, float64 [F], by the rule chosen on the subjects of other folds."""
     _require_out_of_fold(tally)
-    scores = _scores(tally, rules)
+    scores = _scores(tally, _as_counted(tally, rules))
     places = _choose_by_fold(scores, tally.truth_area > 0, _subjects(tally), folds, seed)
     return np.asarray(np.take_along_axis(scores, places[None], axis=0)[0])
+
+
+def _as_counted(tally: Tally, rules: Sequence[Rule]) -> list[Rule]:
+    """The rules with the blur of the tally's masks, where they cut a map at a number."""
+    blur = int(tally.blur)
+    for rule in rules:
+        if rule.blur not in (0, blur):
+            raise NerveCegError(
+                f"the tally was counted with rule.blur={blur}, not {rule.blur}: evaluate with it"
+            )
+        if rule.mixture_area is not None:
+            raise NerveCegError(
+                f"rule.mixture_area={rule.mixture_area}: rules are tuned without a mixture, null "
+                "is wanted"
+            )
+    return [rule if rule.mask is None else replace(rule, blur=blur) for rule in rules]
 
 
 def _scores(tally: Tally, rules: Sequence[Rule]) -> Float:

@@ -9,14 +9,16 @@ from nerveceg.errors import NerveCegError
 from nerveceg.models.fitting import start_from
 from nerveceg.models.names import EFFICIENTNETS, check_backbone
 from nerveceg.models.normalisation import Normalise, backbone_statistics
+from nerveceg.models.stem import exchange_stem
 from nerveceg.models.weights import find_backbone_weights
 
 
 class Classifier(nn.Module):
     """Says how likely it is that a grey frame shows the nerve.
 
-    `weights` starts the backbone: None (random), "imagenet", or a local file. `mean` and `std`
-    of the grey values follow from the backbone unless given. `config` rebuilds the network.
+    `weights` starts the backbone: None (random), "imagenet", or a local file. `stem` exchanges
+    the first layers of a ResNet ("3x3": no halving there). `mean` and `std` of the grey values
+    follow from the backbone unless given. `config` rebuilds the network.
 
     Raises:
         NerveCegError: an unknown backbone, an option it doesn't take, weights not to be had.
@@ -31,6 +33,7 @@ class Classifier(nn.Module):
         weights: str | None = None,
         dropout: float = 0.3,
         drop_path: float = 0.2,
+        stem: str | None = None,
         mean: float | None = None,
         std: float | None = None,
     ) -> None:
@@ -42,12 +45,15 @@ class Classifier(nn.Module):
             "weights": None,
             "dropout": dropout,
             "drop_path": drop_path,
+            "stem": stem,
             "mean": usual.mean if mean is None else mean,
             "std": usual.std if std is None else std,
         }
         self.normalise = Normalise(self.config["mean"], self.config["std"])
         self.network = _backbone(backbone, dropout=dropout, drop_path=drop_path)
         _start_head_undecided(self.network)
+        if stem is not None:
+            exchange_stem(self.network, stem, backbone=backbone)
         if weights is not None:
             start_from(find_backbone_weights(backbone, weights), self.network, self.normalise)
 

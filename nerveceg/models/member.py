@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nerveceg.models.two_heads import TwoHeads
+from nerveceg.models.two_heads import Output, TwoHeads
 
 
 class Look(NamedTuple):
@@ -43,16 +43,21 @@ class Member(nn.Module):
         autocast: makes the context that the networks run in.
         """
 
-        def draw(places: Tensor | slice) -> Tensor | TwoHeads:
+        def segment(places: Tensor | slice) -> Output:
             with autocast():
-                output: Tensor | TwoHeads = self.segmenter(image[places])
+                output: Output = self.segmenter(image[places])
             return output
 
         if self.classifier is not None:
             with autocast():
-                return Look(self.classifier(image), draw)
-        output = draw(slice(None))
+                presence = self.classifier(image)
+            return Look(presence, lambda places: _mask(segment(places)))
+        output = segment(slice(None))
+        mask = _mask(output)
         if isinstance(output, TwoHeads):
-            return Look(output.presence, output.mask.__getitem__)
-        certain = torch.full((len(image),), math.inf, device=image.device)
-        return Look(certain, output.__getitem__)
+            return Look(output.presence, mask.__getitem__)
+        return Look(torch.full((len(image),), math.inf, device=image.device), mask.__getitem__)
+
+
+def _mask(output: Output) -> Tensor:
+    return output.mask if isinstance(output, TwoHeads) else output

@@ -14,8 +14,17 @@ from nerveceg.files import write_bytes, write_text
 from nerveceg.models.classifier import Classifier
 from nerveceg.models.files import read_tensors
 from nerveceg.models.segmenter import Segmenter
+from nerveceg.models.two_headed import InceptionUNet, TwoHeadedUNet
+from nerveceg.models.unets import RecurrentClassifier, UNet
 
-CLASSES: dict[str, type[nn.Module]] = {"Classifier": Classifier, "Segmenter": Segmenter}
+CLASSES: dict[str, type[nn.Module]] = {
+    "Classifier": Classifier,
+    "Segmenter": Segmenter,
+    "TwoHeadedUNet": TwoHeadedUNet,
+    "InceptionUNet": InceptionUNet,
+    "UNet": UNet,
+    "RecurrentClassifier": RecurrentClassifier,
+}
 """The only classes a config may name; each has a `config` of its constructor's arguments."""
 
 LARGEST_CONFIG = 2**24
@@ -84,6 +93,18 @@ def load_config(folder: Path | str, *, cure: str = CURE) -> dict[str, Any]:
     if not isinstance(config, dict) or not isinstance(config.get("arguments"), dict):
         raise NerveCegError(f"{path} must hold 'class' and 'arguments': copy or train it again")
     return config
+
+
+def load_facts(folder: Path) -> dict[str, Any]:
+    """What a trained stage's config.json records beside the network; empty where there is none.
+
+    Raises:
+        NerveCegError: an oversized or damaged file.
+    """
+    if not (folder / "config.json").is_file():
+        return {}
+    config = load_config(folder)
+    return {name: value for name, value in config.items() if name not in ("class", "arguments")}
 
 
 def _rebuild(config: dict[str, Any], path: Path) -> nn.Module:

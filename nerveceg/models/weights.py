@@ -6,7 +6,6 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -17,10 +16,6 @@ from nerveceg.files import sha256_of
 from nerveceg.models.files import read_tensors
 from nerveceg.models.fitting import Start, start_from
 from nerveceg.models.names import EFFICIENTNETS, same_network, without_tag
-
-if TYPE_CHECKING:
-    from nerveceg.models.classifier import Classifier
-    from nerveceg.models.segmenter import Segmenter
 
 HUB_SECONDS = 3
 """How long a hub may take to open a connection before only its local cache is asked."""
@@ -66,12 +61,34 @@ def find_encoder_weights(encoder: str, weights: str) -> Start:
     return _from_hub(encoder, lambda: get_encoder(encoder, weights="imagenet"))
 
 
-def copy_encoder_weights(classifier: "Classifier", segmenter: "Segmenter") -> None:
+def find_own_weights(network: str, weights: str) -> Start:
+    """Weights of a network that is defined here alone: a local file's path.
+
+    Raises:
+        NerveCegError: "imagenet", which such a network never learnt, or a file not to be read.
+    """
+    if weights == "imagenet":
+        raise NerveCegError(
+            f"there are no ImageNet weights of a {network}: start at random with weights=null, "
+            "or give weights=FILE.safetensors of a trained one"
+        )
+    return Start(weights, read_tensors(weights))
+
+
+def copy_encoder_weights(classifier: nn.Module, segmenter: nn.Module) -> None:
     """Starts the stage-2 encoder with the weights that stage 1 has learnt.
 
     Raises:
         NerveCegError: networks of two kinds, or of two normalisations; both are named.
     """
+    from nerveceg.models.classifier import Classifier
+    from nerveceg.models.segmenter import Segmenter
+
+    if not isinstance(classifier, Classifier) or not isinstance(segmenter, Segmenter):
+        raise NerveCegError(
+            f"stage 1's {type(classifier).__name__} can't start stage 2's "
+            f"{type(segmenter).__name__}: a Classifier can start a Segmenter; set seg.init=null"
+        )
     backbone, encoder = classifier.config["backbone"], segmenter.config["encoder"]
     if not same_network(backbone, encoder):
         prefix = "" if backbone in EFFICIENTNETS else "tu-"

@@ -4,18 +4,22 @@ import csv
 import io
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Self
 
 import numpy as np
+from PIL import Image
 
 from nerveceg.data.frames import natural_key
 from nerveceg.data.reading import Reading
 from nerveceg.data.runlength import encode_runs
 from nerveceg.errors import NerveCegError
+from nerveceg.explanation import Explanation
 from nerveceg.files import replacing, write_text
+from nerveceg.outputs.explain import draw_explanation
 from nerveceg.outputs.masks import write_mask, write_submission
-from nerveceg.outputs.overlays import Mask, draw_overlay
+from nerveceg.outputs.overlays import Grey, Mask, draw_overlay
 from nerveceg.pipeline import Prediction
 
 
@@ -39,6 +43,7 @@ class Row(NamedTuple):
 OUTPUTS = (
     "masks",
     "overlays",
+    "explanations",
     "predictions.csv",
     "submission.csv",
     "report.json",
@@ -50,9 +55,10 @@ OUTPUTS = (
 
 
 class PredictionWriter:
-    """Writes each frame's mask and overlay, then the tables; all appear together at the end.
+    """Writes each frame's mask and pictures, then the tables; all appear together at the end.
 
     refer: a frame whose expected score less its spread is below this is for a human to look at.
+    explain: makes the heat maps of a frame and its mask that are drawn over it; None draws none.
     Until `finish`, everything lies in `workplace`, a folder beside; leaving the `with` block
     without it leaves nothing.
 
@@ -68,6 +74,7 @@ class PredictionWriter:
         overlays: bool = True,
         overwrite: bool,
         refer: float = 0.0,
+        explain: Callable[[Grey, Mask], Explanation] | None = None,
     ) -> None:
         if mask_suffix not in (".png", ".tif"):
             raise NerveCegError(f"mask_suffix={mask_suffix}: .png or .tif is wanted")
@@ -81,6 +88,7 @@ class PredictionWriter:
         self._suffix = mask_suffix
         self._refer = refer
         self._overlays = overlays
+        self._explain = explain
         self._rows: list[Row] = []
         self._runs: list[tuple[str, str]] = []
 
@@ -91,15 +99,18 @@ class PredictionWriter:
         shutil.rmtree(self.workplace, ignore_errors=True)
 
     def write(self, reading: Reading, prediction: Prediction) -> None:
-        """Write one frame's mask and overlay."""
+        """Write one frame's mask and pictures."""
         name = reading.frame.id
         write_mask(self._place("masks", f"{name}{self._suffix}"), prediction.mask)
         row = _row(name, prediction, self._refer)
+        image, mask, truth = reading.image, prediction.mask, reading.truth
+        caption = f"{name}   presence {row.presence}   {row.decision}"
         if self._overlays:
-            caption = f"{name}   presence {row.presence}   {row.decision}"
-            picture = draw_overlay(reading.image, prediction.mask, reading.truth, caption=caption)
-            with replacing(self._place("overlays", f"{name}.png")) as beside:
-                picture.save(beside, format="PNG")
+            self._save("overlays", name, draw_overlay(image, mask, truth, caption=caption))
+        if self._explain is not None:
+            heat = self._explain(image, mask)
+            picture = draw_explanation(image, mask, truth, heat, caption=caption)
+            self._save("explanations", name, picture)
         self._rows.append(row)
         self._runs.append((name, encode_runs(prediction.mask)))
 
@@ -116,6 +127,10 @@ class PredictionWriter:
         for name in OUTPUTS:
             _replace(self._folder / name, self.workplace / name)
         return rows
+
+    def _save(self, kind: str, name: str, picture: Image.Image) -> None:
+        with replacing(self._place(kind, f"{name}.png")) as beside:
+            picture.save(beside, format="PNG")
 
     def _place(self, kind: str, name: str) -> Path:
         path = self.workplace / kind / name

@@ -23,7 +23,7 @@ def report_table(report: Report) -> str:
     rows = tabulate([_cells(row) for row in report.rows], HEADERS, disable_numparse=True)
     groups = [_group(name, parts) for name, parts in report.by_group.items()]
     return "\n\n".join(
-        [title, rows, _stages(report), _loss(report), _contour(report), _honesty(report), *groups]
+        [title, rows, _stages(report), _loss(report), _contours(report), _honesty(report), *groups]
     )
 
 
@@ -85,6 +85,15 @@ def _loss(report: Report) -> str:
         disable_numparse=True,
     )
     return f"where {_number(loss.total)} of the score is lost\n{table}"
+
+
+def _contours(report: Report) -> str:
+    found = report.contours_found
+    return (
+        f"{_contour(report)}\nsome contour found (counts, not overlap): nerve "
+        f"{_number(found.found_nerve)}, lack of nerve {_number(found.lack_of_nerve)}, "
+        f"loss {_number(found.loss)}"
+    )
 
 
 def _contour(report: Report) -> str:

@@ -22,6 +22,8 @@ def rule_in_words(rule: Rule) -> str:
     """A rule in one line."""
     gate = "presence > 1 / (1 + d)" if rule.presence is None else f"presence > {rule.presence:.3g}"
     mask = "pixels >= d / 2" if rule.mask is None else f"pixels >= {rule.mask:.3g}"
+    if rule.blur:
+        mask += f" after a blur of {rule.blur}"
     return f"{gate}, {mask}" + (f", area >= {rule.area}" if rule.area else "")
 
 

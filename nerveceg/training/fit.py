@@ -1,6 +1,5 @@
 """The one training loop, for either stage."""
 
-import logging
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,12 +14,11 @@ from nerveceg.data.dataset import FrameDataset
 from nerveceg.errors import NerveCegError
 from nerveceg.models.saving import save_model
 from nerveceg.runtime import Runtime
+from nerveceg.training.budget import Budget
 from nerveceg.training.log import TrainingLog
 from nerveceg.training.objectives import Objective
 from nerveceg.training.run import Fitted, Run
-from nerveceg.training.state import save_state
-
-logger = logging.getLogger(__name__)
+from nerveceg.training.state import load_state, save_state
 
 
 def fit(
@@ -36,6 +34,7 @@ def fit(
     batch_size: int,
     metric: str,
     runtime: Runtime,
+    seconds: float | None = None,
     accumulate: int = 1,
     clip: float | None = 1.0,
     ema: float = 0.999,
@@ -47,6 +46,8 @@ def fit(
 ) -> Fitted:
     """Train a stage; the best epoch's averaged weights end in `folder` as safetensors and JSON.
 
+    seconds: of wall time; the run has as many of its epochs as fit in by a measurement, one at
+        least, and stops when the time is up, an epoch too. Reading frames isn't counted.
     metric: of `objective.metrics`, chooses the best epoch on the validation frames.
     accumulate: batches an update; clip: largest gradient norm; ema: decay of the weight average;
     patience: epochs without improvement after which the run stops.
@@ -58,25 +59,25 @@ def fit(
         NerveCegError: unknown metric, nothing to learn from, nothing to resume, loss not finite.
     """
     _check(objective, metric=metric, epochs=epochs, batch_size=batch_size, accumulate=accumulate)
+    budget = Budget(epochs, seconds=seconds, patience=patience)
     run = Run(model, objective, runtime=runtime, accumulate=accumulate, clip=clip, ema=ema)
     run.feed(train, validation, batch_size=batch_size, seed=seed)
-    run.prepare(optimizer, schedule, epochs=epochs)
+    state = folder / "state" / "last.safetensors"
+    budget.plan(run.seconds_an_epoch, stopped=load_state(state) if resume else None)
+    run.prepare(optimizer, schedule, epochs=budget.epochs)
     begin()
     log = TrainingLog(folder, tensorboard=runtime.tensorboard)
-    state = folder / "state" / "last.safetensors"
-    best, done = run.restore(state) if resume else (Fitted(-math.inf, 0), 0)
-    for epoch in range(done + 1, epochs + 1):
-        loss = run.train_epoch(epoch, epochs)
+    best, epoch = run.restore(state) if resume else (Fitted(-math.inf, 0), 0)
+    while budget.goes_on(epoch, best.epoch):
+        epoch += 1
+        loss = run.train_epoch(epoch, budget.epochs, enough=budget.is_up)
         scores = run.validate(log, epoch)
         log.epoch(epoch, {"loss": loss, "rate": run.rate, **scores})
         if (score := scores[metric]) > best.score:
             best = Fitted(score, epoch)
             save_model(run.averaged, folder, {**facts, "metric": metric, **best._asdict()})
         run.finish_epoch(epoch, score)
-        save_state(state, run.state(best, epoch))
-        if patience is not None and epoch - best.epoch >= patience:
-            logger.info("no better %s for %d epochs: stopped", metric, patience)
-            break
+        save_state(state, {**run.state(best, epoch), **budget.state()})
     log.close()
     return best
 

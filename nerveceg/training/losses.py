@@ -27,6 +27,25 @@ class BceDice(nn.Module):
         return self.bce * bce + self.dice * soft_dice_loss(logit, mask).mean()
 
 
+class DiceFocal(nn.Module):
+    """Weighted sum of soft Dice loss a frame and focal loss a pixel (Lin 2017).
+
+    gamma: power of the chance missed, by which a pixel's cross-entropy is weighed; 0 weighs none.
+    """
+
+    def __init__(self, *, dice: float = 1.0, focal: float = 1.0, gamma: float = 2.0) -> None:
+        super().__init__()
+        self.dice = dice
+        self.focal = focal
+        self._focal_loss = smp.losses.FocalLoss("binary", gamma=gamma)
+
+    def forward(self, logit: Tensor, mask: Tensor) -> Tensor:
+        """Logits and masks in {0, 1}, both [N, 1, H, W], to the mean loss, float32 []."""
+        logit, mask = _checked(logit, mask)
+        focal: Tensor = self._focal_loss(logit, mask)
+        return self.dice * soft_dice_loss(logit, mask).mean() + self.focal * focal
+
+
 class SmpLoss(nn.Module):
     """A loss of smp on logits of any float dtype and masks of bool or float."""
 

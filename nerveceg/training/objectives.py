@@ -95,7 +95,7 @@ class MaskObjective:
         1's presence, say). None draws from all.
     """
 
-    metrics = ("dice",)
+    metrics = ("dice", "iou")
 
     def __init__(
         self,
@@ -165,13 +165,14 @@ class MaskObjective:
         return torch.stack([pixels.flatten(1).sum(1) for pixels in pairs], dim=1).float()
 
     def scores(self, judged: Tensor) -> Scores:
-        """Mean over frames of Dice at the networks' size; both empty is 1.
+        """Means over frames of Dice and of IoU at the networks' size; both empty is 1.
 
         The truth is empty where a crop or a resize lost a small nerve.
         """
         hits, area, truth = judged.double().unbind(dim=1)
         total = area + truth
-        return {"dice": torch.where(total == 0, 1.0, 2 * hits / total).mean().item()}
+        dice = torch.where(total == 0, 1.0, 2 * hits / total)
+        return {"dice": dice.mean().item(), "iou": (dice / (2 - dice)).mean().item()}
 
     def _hard_negatives(self, dataset: FrameDataset, wanted: int) -> list[int]:
         negatives = np.flatnonzero(dataset.present.numpy() == 0)

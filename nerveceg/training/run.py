@@ -20,6 +20,7 @@ from nerveceg.data.sampling import EpochSampler
 from nerveceg.errors import NerveCegError
 from nerveceg.models.two_heads import is_finite
 from nerveceg.runtime import Runtime
+from nerveceg.training.estimate import seconds_an_epoch
 from nerveceg.training.log import TrainingLog
 from nerveceg.training.objectives import Objective, Scores
 from nerveceg.training.state import load_state
@@ -92,6 +93,16 @@ class Run:
         )
         return self._accelerator.prepare(loader)
 
+    def seconds_an_epoch(self) -> float:
+        """How long an epoch with its validation will take; a measurement."""
+        return seconds_an_epoch(
+            self._plain,
+            self._objective,
+            train=self._loader.dataset,
+            validation=self._validation.dataset,
+            runtime=self._runtime,
+        )
+
     def prepare(
         self,
         optimizer: Callable[[nn.Module], Optimizer],
@@ -106,8 +117,11 @@ class Run:
         model = torch.compile(self._plain) if self._runtime.compile else self._plain
         self._model, self._optimizer = self._accelerator.prepare(model, made)
 
-    def train_epoch(self, epoch: int, epochs: int) -> float:
-        """Show the epoch's frames, whole batches only; returns the mean loss."""
+    def train_epoch(self, epoch: int, epochs: int, *, enough: Callable[[], bool]) -> float:
+        """Show the epoch's frames, whole batches only; returns the mean loss.
+
+        enough: asked after every update; True ends the epoch there.
+        """
         # Through accelerate's loader: it sets the sampler's epoch to a count of its own otherwise.
         self._loader.set_epoch(epoch)
         self._model.train()
@@ -120,6 +134,8 @@ class Run:
                 losses.append(self._learn(batch, epoch))
             if number % 10 == 0:
                 bar.set_postfix({"loss": f"{losses[-1].item():.4f}", **self._shown})
+            if self._accelerator.sync_gradients and enough():
+                break
         return torch.stack(losses).mean().item()
 
     def _learn(self, batch: Batch, epoch: int) -> Tensor:

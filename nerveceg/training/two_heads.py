@@ -21,11 +21,9 @@ class TwoHeadObjective:
     presence: weight of the cross entropy of presence beside it.
     """
 
-    metrics = ("dice", "auroc", "log_likelihood")
+    metrics = ("dice", "iou", "auroc", "log_likelihood")
 
-    def __init__(
-        self, *, loss: Callable[[Tensor, Tensor], Tensor], presence: float = 0.5
-    ) -> None:
+    def __init__(self, *, loss: Callable[[Tensor, Tensor], Tensor], presence: float = 0.5) -> None:
         self._mask = MaskObjective(loss=loss, frames="all")
         self._gate = PresenceObjective(label_smoothing=0.0)
         self._weight = presence
@@ -45,7 +43,7 @@ class TwoHeadObjective:
         return self._mask.loss(output.mask, batch) + self._weight * gate
 
     def judge(self, output: Output, batch: Batch) -> Tensor:
-        """Counts of the mask, left empty where presence is below .5; logit and truth of presence."""
+        """Counts of the mask, empty where presence is below .5; logit and truth of presence."""
         assert isinstance(output, TwoHeads)  # noqa: S101
         passed = (output.presence > 0)[:, None, None, None]
         drawn = output.mask.masked_fill(~passed, -torch.inf)

@@ -7,7 +7,8 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from nerveceg.data.augment import Gain, Speckle, compose
-from nerveceg.data.dataset import FrameDataset, as_input, collate
+from nerveceg.data.dataset import FrameDataset, as_input, collate, network_levels
+from nerveceg.data.filters import Diffusion
 from nerveceg.data.frames import Frame
 from nerveceg.data.geometry import Geometry
 from nerveceg.data.images import read_image, read_mask
@@ -65,10 +66,45 @@ def test_every_frame_carries_its_own_place_presence_and_mask(plain, mixed_frames
         assert torch.equal(mask, expected[0])
 
 
-def test_training_and_pipeline_see_the_same_bytes(plain, mixed_frames, pipeline):
+@pytest.mark.parametrize("filter", [None, Diffusion(), Diffusion(iterations=2, option=1)])
+def test_training_and_pipeline_see_the_same_bytes(mixed_frames, geometry, pipeline, filter):
+    dataset = FrameDataset(mixed_frames, geometry=geometry, filter=filter, progress=False)
+    pipeline.filter = filter
     served = pipeline.network_input([read_image(frame.image) for frame in mixed_frames])
-    trained = torch.cat([batch.image for batch in load(plain)])
+    trained = torch.cat([batch.image for batch in load(dataset)])
     assert torch.equal(trained, served)
+
+
+def test_the_filter_sees_each_frame_without_its_padding():
+    random, geometry, filter = np.random.default_rng(0), Geometry(size=(40, 60)), Diffusion()
+    sizes = [(80, 70), (30, 90), (80, 70), (40, 60)]
+    images = [random.integers(0, 256, size, dtype=np.uint8) for size in sizes]
+    levels = network_levels(images, geometry=geometry, filter=filter)
+    for image, seen in zip(images, levels, strict=True):
+        rows, columns = geometry.extent(image.shape)
+        alone = Geometry(size=(rows, columns)).forward(torch.from_numpy(image)[None, None])
+        assert torch.equal(seen[:, :rows, :columns], filter(alone)[0])
+        assert not seen[:, rows:].any()
+        assert not seen[:, :, columns:].any()
+
+
+def test_augmentation_changes_what_the_filter_left(mixed_frames, geometry):
+    shown = []
+
+    class Watching:
+        def set_random_state(self, *generators):
+            pass
+
+        def __call__(self, *, image, mask):
+            shown.append(image.copy())
+            return {"image": image, "mask": mask}
+
+    options = {"geometry": geometry, "filter": Diffusion(), "progress": False}
+    FrameDataset(mixed_frames[:1], augment=Watching(), **options)[(0, 0)]
+    image = read_image(mixed_frames[0].image)
+    assert np.array_equal(
+        shown[0], network_levels([image], geometry=geometry, filter=Diffusion())[0, 0]
+    )
 
 
 def test_an_epoch_looks_the_same_whatever_the_workers_and_the_batches(augmented):

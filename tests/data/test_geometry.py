@@ -36,17 +36,28 @@ def geometries(draw):
     """A native size, and a geometry that shrinks it to 0.4 or enlarges it to 1.5 at most."""
     native = draw(st.tuples(st.integers(80, 200), st.integers(80, 200)))
     crop = draw(st.none() | st.tuples(st.integers(70, 220), st.integers(70, 220)))
+    corner = draw(st.none() | st.tuples(st.integers(0, 150), st.integers(0, 150)))
     kept = native if crop is None else tuple(map(min, native, crop))
     scale = draw(st.floats(0.4, 1.5))
     spare = draw(st.tuples(st.integers(0, 40), st.integers(0, 40)))
     size = tuple(round(k * scale) + s for k, s in zip(kept, spare, strict=True))
-    return native, kept, Geometry(size=size, crop=crop)
+    geometry = Geometry(size=size, crop=crop, corner=crop and corner)
+    return native, kept, geometry
+
+
+def place_of_crop(native, kept, geometry):
+    """Top and left of what is kept of a frame."""
+    spare = [whole - part for whole, part in zip(native, kept, strict=True)]
+    if geometry.corner is None:
+        return spare[0] // 2, spare[1] // 2
+    return min(geometry.corner[0], spare[0]), min(geometry.corner[1], spare[1])
 
 
 @given(geometries(), st.floats(0.2, 0.45), st.floats(0.2, 0.45))
 def test_a_smooth_mask_survives_the_way_to_the_network_and_back(drawn, height, width):
     native, kept, geometry = drawn
-    center = native[0] / 2 - 0.5, native[1] / 2 - 0.5
+    top, left = place_of_crop(native, kept, geometry)
+    center = top + kept[0] / 2 - 0.5, left + kept[1] / 2 - 0.5
     mask = ellipse(native, center, (height * kept[0], width * kept[1]))
     assert dice(round_trip(geometry, mask), mask) > 0.94
 
@@ -54,7 +65,8 @@ def test_a_smooth_mask_survives_the_way_to_the_network_and_back(drawn, height, w
 @given(geometries(), st.floats(-0.35, 0.35), st.floats(-0.35, 0.35))
 def test_a_small_disk_stays_within_a_pixel_of_its_place(drawn, down, right):
     native, kept, geometry = drawn
-    center = native[0] / 2 + down * kept[0], native[1] / 2 + right * kept[1]
+    top, left = place_of_crop(native, kept, geometry)
+    center = top + (0.5 + down) * kept[0], left + (0.5 + right) * kept[1]
     mask = ellipse(native, center, (6, 6))
     there, back = (m[0, 0].nonzero().double().mean(0) for m in (mask, round_trip(geometry, mask)))
     assert (there - back).abs().max() < 1
@@ -65,7 +77,7 @@ def test_outside_the_crop_the_probability_is_0_and_inside_it_is_kept(drawn):
     native, kept, geometry = drawn
     restored = geometry.restore(torch.ones(1, 1, *geometry.size), native)
     assert restored.shape == (1, 1, *native)
-    top, left = (native[0] - kept[0]) // 2, (native[1] - kept[1]) // 2
+    top, left = place_of_crop(native, kept, geometry)
     expected = torch.zeros(1, 1, *native)
     expected[..., top : top + kept[0], left : left + kept[1]] = 1
     torch.testing.assert_close(restored, expected)
@@ -80,6 +92,7 @@ def test_the_aspect_is_kept_and_the_padding_lies_right_and_below(drawn):
     assert seen[:rows, :columns].min() == 255
     assert rows == geometry.size[0] or columns == geometry.size[1]
     assert abs(rows * kept[1] - columns * kept[0]) <= max(kept)
+    assert geometry.extent(native) == (rows, columns)
 
 
 @pytest.mark.parametrize("center", [(210, 290), (40, 130), (380, 450)])
@@ -97,6 +110,34 @@ def test_kaggles_crop_is_cut_at_row_10_and_column_90_and_put_back_there():
     back = geometry.restore(cut.float(), KAGGLE)
     assert torch.equal(back[..., 10:410, 90:490], cut.float())
     assert back.count_nonzero() == 400 * 400
+
+
+@pytest.mark.parametrize(
+    ("native", "rows", "columns"),
+    [
+        (KAGGLE, slice(0, 400), slice(180, 580)),  # the two-headed U-Net of 2016
+        ((872, 1280), slice(135, 750), slice(145, 1125)),  # ProstaScan
+    ],
+)
+def test_a_crop_with_a_corner_is_cut_there_and_put_back_there(native, rows, columns):
+    crop = rows.stop - rows.start, columns.stop - columns.start
+    geometry = Geometry(size=crop, crop=crop, corner=(rows.start, columns.start))
+    frame = torch.randint(1, 256, (1, 1, *native), dtype=torch.uint8)
+    cut = geometry.forward(frame)
+    assert torch.equal(cut, frame[..., rows, columns])
+    expected = torch.zeros(1, 1, *native)
+    expected[..., rows, columns] = frame[..., rows, columns].float()
+    assert torch.equal(geometry.restore(cut.float(), native), expected)
+
+
+def test_a_crop_beyond_a_smaller_frame_is_moved_back_inside():
+    geometry = Geometry(size=(40, 40), crop=(40, 40), corner=(30, 60))
+    frame = torch.randint(1, 256, (1, 1, 50, 70), dtype=torch.uint8)
+    assert torch.equal(geometry.forward(frame), frame[..., 10:50, 30:70])
+    low = torch.randint(1, 256, (1, 1, 25, 120), dtype=torch.uint8)
+    seen = geometry.forward(low)
+    assert torch.equal(seen[..., :25, :], low[..., 60:100])
+    assert seen[..., 25:, :].count_nonzero() == 0
 
 
 @pytest.mark.parametrize(
@@ -156,6 +197,7 @@ def test_a_batch_is_treated_as_its_frames_are():
         ({"size": (0, 64)}, "size=(0, 64)"),
         ({"size": (64,)}, "size=(64,)"),
         ({"size": (64, 64), "crop": (400, -1)}, "crop=(400, -1)"),
+        ({"corner": (0, 180)}, "corner=(0, 180) without a crop"),
     ],
 )
 def test_a_wrong_size_is_named_in_one_line(values, named):
@@ -167,9 +209,23 @@ def test_a_wrong_size_is_named_in_one_line(values, named):
     assert "\n" not in message
 
 
-@pytest.mark.parametrize("crop", [None, (400, 410)])
-def test_a_geometry_comes_back_from_json_equal(crop):
-    geometry = Geometry(size=(64, 96), crop=crop)
+@pytest.mark.parametrize("corner", [(-1, 0), (0, 1.5), (7,), 3])
+def test_a_wrong_corner_is_named_in_one_line(corner):
+    with pytest.raises(NerveCegError) as caught:
+        Geometry(crop=(40, 40), corner=corner)
+    assert f"data.geometry.corner={corner} is no corner of a crop: [top, left]" in str(caught.value)
+
+
+def test_a_geometry_of_before_there_were_corners_is_read_and_written_as_then():
+    then = {"size": [64, 96], "crop": [80, 90]}
+    geometry = Geometry.from_dict(then)
+    assert geometry == Geometry(size=(64, 96), crop=(80, 90))
+    assert json.loads(json.dumps(geometry.to_dict())) == then
+
+
+@pytest.mark.parametrize(("crop", "corner"), [(None, None), ((400, 410), None), ((40, 41), (0, 7))])
+def test_a_geometry_comes_back_from_json_equal(crop, corner):
+    geometry = Geometry(size=(64, 96), crop=crop, corner=corner)
     there = json.loads(json.dumps(geometry.to_dict()))
     assert Geometry.from_dict(there) == geometry
     assert hash(Geometry.from_dict(there)) == hash(geometry)

@@ -49,6 +49,21 @@ def test_the_tally_scores_a_plain_rule_as_the_pipeline_does(pipeline, frames):
         assert scores == pytest.approx(brute_force(pipeline, frames), abs=1e-3)
 
 
+def test_the_tally_of_a_blurred_rule_counts_blurred_masks(pipeline, mixed_frames):
+    level = round(pipeline.rule.mask * 20) / 20
+    pipeline.rule = Rule(presence=0.5, mask=level, blur=31, postprocess=("largest_component",))
+    report, tally, _ = score(pipeline, mixed_frames)
+    scores = tally.score(0.5, level, cleaned=True)
+    assert scores == pytest.approx(report.results.dice(), abs=1e-6)
+    assert scores == pytest.approx(brute_force(pipeline, mixed_frames), abs=1e-3)
+    assert int(tally.blur) == 31
+    pipeline.rule = Rule(presence=0.5, mask=level, postprocess=("largest_component",))
+    plain = score(pipeline, mixed_frames).tally
+    assert not np.array_equal(plain.area, tally.area)
+    assert np.array_equal(plain.best_area, tally.best_area)
+    assert np.array_equal(plain.expected, tally.expected)
+
+
 def test_a_shut_gate_scores_the_share_of_empty_frames(pipeline, mixed_frames):
     pipeline.rule = Rule(presence=1.0)
     report = score(pipeline, mixed_frames).report

@@ -16,6 +16,7 @@ from nerveceg.evaluation.rescore import rescore
 from nerveceg.evaluation.tally import OUT_OF_FOLD
 from nerveceg.models.member import Member
 from nerveceg.pipeline import Pipeline
+from nerveceg.postprocess import clean_mask, fit_shape_prior
 from nerveceg.probability.maps import Platt
 
 PLAIN = Rule(presence=0.5, mask=0.5)
@@ -45,7 +46,9 @@ def folds(make_classifier, make_segmenter, geometry, frames):
         pipeline = made[k].pipeline
         network_input = pipeline.network_input([read_image(frame.image) for frame in own])
         middle = pipeline.ensemble.look(network_input).presence_logits.median().item()
-        level = pipeline.ensemble.look(network_input).mask_logits().flatten()[::7].quantile(0.8).item()
+        level = (
+            pipeline.ensemble.look(network_input).mask_logits().flatten()[::7].quantile(0.8).item()
+        )
         pipeline.calibration = Calibration(
             presence=Platt(slope=500.0, intercept=-500.0 * middle), pixel=Platt(intercept=-level)
         )
@@ -131,6 +134,37 @@ def test_a_frame_of_another_size_is_refused(folds, gathered, frames, tmp_path):
     changed = [frames[0]._replace(image=path, mask=""), *frames[1:]]
     with pytest.raises(NerveCegError, match=f"small.png.*210, 290.*{frames[0].id}.*420, 580"):
         score(gathered, changed, dict.fromkeys(folds, Calibration()), PLAIN)
+
+
+def blobs(seed):
+    random = np.random.default_rng(seed)
+    rows, columns = np.ogrid[:42, :58]
+    places, axes = random.normal((20, 30), 4, (30, 2)), random.uniform(5, 15, (30, 2))
+    pairs = zip(places, axes, strict=True)
+    return [((rows - y) / h) ** 2 + ((columns - x) / w) ** 2 < 1 for (y, x), (h, w) in pairs]
+
+
+def test_each_fold_is_scored_with_its_own_shape_prior(folds, gathered, frames):
+    priors = {k: (fit_shape_prior(blobs(seed=k)),) for k in folds}
+    calibrations = {k: fold.pipeline.calibration for k, fold in folds.items()}
+    masks = {}
+    for names in ((), ("shape_prior",)):
+        seen = masks[names] = []
+        rule = Rule(presence=0.5, mask=0.5, postprocess=names)
+        score(
+            gathered,
+            frames,
+            calibrations,
+            rule,
+            priors=priors,
+            cleaned=False,
+            watch=lambda _, prediction, seen=seen: seen.append(prediction.mask),
+        )
+    for fold, plain, imposed in zip(gathered.fold, *masks.values(), strict=True):
+        assert np.array_equal(imposed, clean_mask(plain, ["shape_prior"], priors[int(fold)]))
+    assert any(mask.any() for mask in masks[()])
+    with pytest.raises(NerveCegError, match="there is none"):
+        score(gathered, frames, calibrations, rule, priors={0: priors[0], 1: ()})
 
 
 @pytest.fixture(scope="module")

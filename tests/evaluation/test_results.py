@@ -13,6 +13,8 @@ def test_every_row_equals_a_recount_of_its_masks(scans):
     for k, (mask, truth) in enumerate(zip(scans.mask.numpy(), scans.truth.numpy(), strict=True)):
         assert results.truth_area[k] == truth.sum()
         assert (results.mask.hits[k], results.mask.area[k]) == ((mask & truth).sum(), mask.sum())
+        contours = [ndimage.label(one[0], np.ones((3, 3)))[1] for one in (mask, truth)]
+        assert [results.contours[k], results.truth_contours[k]] == contours
         distances = surface_scores(mask[0], truth[0])
         assert np.array_equal((results.hd95[k], results.nsd[k]), distances, equal_nan=True)
         centre = ndimage.center_of_mass(mask[0]) if mask.any() else (np.nan, np.nan)
@@ -80,7 +82,8 @@ def test_without_constant_mask_and_distances_their_columns_are_blank(scans) -> N
     add(builder, scans, torch.arange(3))
     results: Results = builder.finish()
     assert results.constant is None
-    assert results.table()[["constant_hits", "constant_area", "hd95", "nsd"]].isna().all(axis=None)
+    blank = ["constant_hits", "constant_area", "hd95", "nsd", "contours", "truth_contours"]
+    assert results.table()[blank].isna().all(axis=None)
 
 
 def test_no_frame_is_refused():

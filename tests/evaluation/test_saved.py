@@ -1,6 +1,7 @@
 from dataclasses import fields, replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from nerveceg.errors import DataError
@@ -41,6 +42,16 @@ def test_names_that_look_like_something_else_stay_names(scans, tmp_path):
     results = replace(scans.results, **changed)
     make_report(results, resamples=2).save(tmp_path)
     assert_same(read_results(tmp_path), results)
+
+
+def test_a_table_of_an_earlier_version_comes_back_without_contours(scans, tmp_path):
+    make_report(scans.results, resamples=2).save(tmp_path)
+    path = tmp_path / "frames.csv"
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table.drop(columns=["contours", "truth_contours"]).to_csv(path, index=False)
+    blank = np.full(240, np.nan)
+    wanted = replace(scans.results, contours=blank, truth_contours=blank)
+    assert_same(read_results(tmp_path), wanted)
 
 
 def test_a_folder_without_the_table_is_refused_with_the_command_that_makes_it(tmp_path):

@@ -33,6 +33,8 @@ def results_of(frames: list[tuple[bool, int, int, int]]) -> Results:
         nsd=blank,
         row=blank,
         column=blank,
+        contours=blank,
+        truth_contours=blank,
         expected=blank.astype(np.float32),
         spread=blank.astype(np.float32),
     )

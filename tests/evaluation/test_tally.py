@@ -195,6 +195,12 @@ def test_a_saved_tally_is_loaded_equal(tally, tmp_path):
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["tally.npz"]
 
 
+def test_a_tally_of_an_earlier_version_was_not_blurred(tally, tmp_path):
+    columns = {name: value for name, value in vars(tally).items() if name != "blur"}
+    np.savez(tmp_path / "tally.npz", **columns)
+    assert int(Tally.load(tmp_path / "tally.npz").blur) == 0
+
+
 def test_a_file_that_is_no_tally_is_named(tmp_path):
     path = tmp_path / "tally.npz"
     with pytest.raises(DataError, match="tally.npz is no tally"):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -111,3 +113,19 @@ def test_the_table_names_rule_score_and_regret():
     assert rule_in_words(Rule(presence=0.5, mask=0.4, area=9)) == (
         "presence > 0.5, pixels >= 0.4, area >= 9"
     )
+
+
+def test_rules_are_tuned_with_the_blur_of_the_tallys_masks():
+    tally = replace(make_tally(subjects=40), blur=np.array(51))
+    chosen = tune_rule(tally, rules=[Rule(presence=0.5, mask=0.5)])
+    assert chosen == Rule(presence=0.5, mask=0.5, blur=51)
+    assert "blur of 51" in rule_in_words(chosen)
+    assert tune_rule(tally, rules=[JOINT]) == JOINT
+
+
+@pytest.mark.parametrize("wish", [{"blur": 31}, {"mixture_area": 10000}])
+def test_a_rule_that_the_tally_cannot_answer_is_refused_in_one_line(wish):
+    tally = replace(make_tally(subjects=20), blur=np.array(51))
+    with pytest.raises(NerveCegError, match=f"rule.{next(iter(wish))}=") as caught:
+        judge_tuning(tally, rules=[Rule(presence=0.5, mask=0.5, **wish)])
+    assert "\n" not in str(caught.value)

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import segmentation_models_pytorch as smp
 import torch
@@ -11,13 +12,18 @@ ARCHITECTURES = [model.__name__ for model in smp.MODEL_ARCHITECTURES_MAPPING.val
 
 @pytest.mark.filterwarnings("ignore:Encoder does not have prefix tokens")
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
+@torch.inference_mode()
 def test_every_architecture_of_smp_gives_one_logit_a_pixel_at_any_size(architecture):
     model = Segmenter(architecture, encoder="tu-test_resnet").eval()
     last = [m for m in model.network.segmentation_head.modules() if hasattr(m, "bias")][-1]
     torch.nn.init.constant_(last.bias, 50)
-    logit = model(torch.rand(1, 1, 130, 147))
+    image = torch.rand(1, 1, 130, 147)
+    logit = model(image)
     assert logit.shape == (1, 1, 130, 147)
     assert logit.mean() > 25, "a logit, no probability"
+    edged = np.pad(image.numpy(), [(0, 0), (0, 0), (0, 30), (0, 13)], mode="edge")
+    whole = model(torch.from_numpy(edged))
+    assert torch.equal(logit, whole[..., :130, :147]), "padded and cropped back, not resized"
 
 
 @pytest.mark.parametrize("encoder", ["tu-test_resnet", "tu-test_efficientnet", "efficientnet-b0"])

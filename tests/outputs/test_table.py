@@ -58,6 +58,12 @@ def test_millimetres_and_distances_appear_only_where_known():
     assert "nan" not in report_table(make(surface=False))
 
 
+def test_contours_are_counted_under_their_own_name_and_said_to_be_counts():
+    line = "some contour found (counts, not overlap): nerve 0.750, lack of nerve 0.750, loss 0.250"
+    assert line in report_table(make(surface=True))
+    assert "loss -" in report_table(make(surface=False))
+
+
 def test_the_honesty_of_presence_and_of_what_was_expected_is_told():
     report = make(surface=True, expected=0.61)
     text = report_table(report)

@@ -1,8 +1,13 @@
+import time
+
 import pytest
 import torch
+from torch import nn
 
+from nerveceg.data.dataset import FrameDataset
+from nerveceg.data.geometry import Geometry
 from nerveceg.runtime import Runtime
-from nerveceg.training.estimate import in_words, seconds_a_frame
+from nerveceg.training.estimate import in_words, seconds_a_frame, seconds_an_epoch
 from nerveceg.training.losses import BceDice
 from nerveceg.training.objectives import MaskObjective, PresenceObjective
 
@@ -34,3 +39,43 @@ def test_the_measurement_leaves_the_model_as_it_was(stage, make_classifier, make
     assert not model.training
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+class SlowNetwork(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(()))
+
+    def forward(self, image):
+        time.sleep(0.08)
+        return self.weight * image.mean((1, 2, 3))
+
+
+class SlowAugmentation:
+    def set_random_state(self, *generators):
+        pass
+
+    def __call__(self, *, image, mask):
+        time.sleep(0.05)
+        return {"image": image, "mask": mask}
+
+
+def test_an_epoch_takes_its_updates_its_augmentation_and_a_third_of_an_update_a_scored_frame(
+    mixed_frames,
+):
+    options = {"geometry": Geometry(size=(32, 64)), "progress": False}
+    train = FrameDataset(mixed_frames, augment=SlowAugmentation(), **options)
+    validation = FrameDataset(mixed_frames[2:], **options)
+    alone, helped = (
+        seconds_an_epoch(
+            SlowNetwork(),
+            PresenceObjective(),
+            train=train,
+            validation=validation,
+            runtime=Runtime(device="cpu", workers=workers),
+        )
+        for workers in (0, 1)
+    )
+    frame = 0.08 / 4
+    assert helped == pytest.approx(8 * frame + 6 * frame / 3, rel=0.3)
+    assert alone - helped == pytest.approx(8 * 0.05, rel=0.3)

@@ -7,7 +7,7 @@ import yaml
 
 from nerveceg.errors import NerveCegError
 from nerveceg.training import losses
-from nerveceg.training.losses import BceDice
+from nerveceg.training.losses import BceDice, DiceFocal
 
 BOUNDED = {
     "dice": losses.dice(),
@@ -15,7 +15,13 @@ BOUNDED = {
     "tversky": losses.tversky(),
     "focal_tversky": losses.focal_tversky(),
 }
-ALL = {"bce_dice": BceDice(), **BOUNDED, "lovasz": losses.lovasz()}
+ALL = {
+    "bce_dice": BceDice(),
+    "strict_dice": BceDice(bce=0, dice=1),
+    "dice_focal": DiceFocal(),
+    **BOUNDED,
+    "lovasz": losses.lovasz(),
+}
 CONF = Path(__file__).parents[2] / "conf" / "loss"
 
 
@@ -109,6 +115,39 @@ def test_soft_dice_of_one_frame_is_that_of_smp_with_one_pixel_of_smoothing():
     # smp adds `smooth` to the hits, which Dice counts twice.
     wanted = smp.losses.DiceLoss("binary", smooth=0.5)(logit, mask.float())
     assert BceDice(bce=0, dice=1)(logit, mask).item() == pytest.approx(wanted.item(), abs=1e-6)
+
+
+def test_dice_focal_is_that_of_monai_with_one_pixel_of_smoothing():
+    from monai.losses import DiceFocalLoss
+
+    mask = frames(empty=(1,))
+    logit = torch.randn(mask.shape)
+    for dice, focal, gamma in ((1, 1, 2), (0.5, 20, 1)):
+        monai = DiceFocalLoss(
+            sigmoid=True,
+            smooth_nr=1,
+            smooth_dr=1,
+            gamma=gamma,
+            lambda_dice=dice,
+            lambda_focal=focal,
+        )
+        ours = DiceFocal(dice=dice, focal=focal, gamma=gamma)
+        assert ours(logit, mask).item() == pytest.approx(monai(logit, mask.float()).item())
+
+
+def test_batch_dice_pools_frames_that_strict_dice_scores_one_by_one():
+    from monai.losses import DiceLoss
+
+    mask = frames(empty=(1,))
+    logit = torch.randn(mask.shape)
+    pooled = smp.metrics.get_stats((logit > 0).long(), mask.long(), mode="binary")
+    hard = torch.where(logit > 0, 30.0, -30.0)
+    batch = 1 - smp.metrics.f1_score(*pooled, reduction="micro").item()
+    assert losses.dice()(hard, mask).item() == pytest.approx(batch, abs=1e-4)
+    strict = DiceLoss(sigmoid=True, smooth_nr=1, smooth_dr=1, batch=False)
+    assert ALL["strict_dice"](logit, mask).item() == pytest.approx(
+        strict(logit, mask.float()).item()
+    )
 
 
 def test_tversky_weighs_misses_by_beta_and_false_pixels_by_alpha():

@@ -175,6 +175,7 @@ def test_a_segmenter_without_a_gate_scores_empty_frames_by_kaggles_dice():
     judged = judge_in_batches(objective, output, batch_of(masks), 3)
     # Empty called empty, empty called nerve, a miss, one pixel of four found.
     assert objective.scores(judged)["dice"] == pytest.approx((1 + 0 + 0 + 2 / 5) / 4)
+    assert objective.scores(judged)["iou"] == pytest.approx((1 + 0 + 0 + 1 / 4) / 4)
 
 
 @pytest.mark.parametrize(
