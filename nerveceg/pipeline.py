@@ -29,7 +29,7 @@ from nerveceg.errors import NerveCegError
 from nerveceg.models.member import Member
 from nerveceg.models.saving import load_facts, load_model, save_model
 from nerveceg.operation import OperatingPoint
-from nerveceg.opinion import Opinion, refuse_nan
+from nerveceg.opinion import Given, Opinion, refuse_nan
 from nerveceg.postprocess import Priors, load_priors
 from nerveceg.runtime import Runtime
 from nerveceg.views import PLAIN, View
@@ -123,28 +123,28 @@ class Pipeline:
         )
         return as_input(levels).contiguous(memory_format=self.runtime.memory_format)
 
-    def look(self, network_input: Tensor) -> Opinion:
+    def look(self, network_input: Tensor, *, presence: Given = None) -> Opinion:
         """What the networks say of the frames of `network_input`, calibrated."""
-        return Opinion(self.ensemble.look(network_input), self.operation)
+        return Opinion(self.ensemble.look(network_input), self.operation, presence=presence)
 
     @torch.inference_mode()
-    def predict_batch(self, images: Sequence[Grey]) -> list[Prediction]:
+    def predict_batch(self, images: Sequence[Grey], *, presence: Given = None) -> list[Prediction]:
         """Predictions for frames of any sizes; only those the gate may pass reach the segmenter.
 
         Raises:
             NerveCegError: an array of another kind, or a network's output is NaN.
         """
         network_input, point = self.network_input(images), self.operation
-        opinion = self.look(network_input)
+        opinion = self.look(network_input, presence=presence)
         gate, spread = opinion.presence
         refuse_nan("presence", gate[:, None], range(len(images)))
-        presence = point.before_mask(gate).tolist()
+        before = point.before_mask(gate).tolist()
         predictions = [
             Prediction(*one)
             for one in zip(
-                presence,
+                before,
                 [np.zeros(image.shape, dtype=np.bool_) for image in images],
-                [1 - value for value in presence],
+                [1 - value for value in before],
                 spread.tolist(),
                 strict=True,
             )

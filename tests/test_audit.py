@@ -14,7 +14,7 @@ from nerveceg.data.dataset import FrameDataset
 from nerveceg.data.phantom import write_phantom
 from nerveceg.tools import audit, train_cls
 from nerveceg.tools.composition import build, load_split
-from nerveceg.tools.stage import datasets
+from nerveceg.tools.stage import build_stage, datasets
 
 ROOT = Path(__file__).parents[1]
 POLICIES = ("keep", "drop-empty-twin", "soft-label", "weight")
@@ -92,6 +92,8 @@ def test_the_audit_writes_pairs_and_a_picture_of_them_and_says_how_many(necks, r
     assert planted(necks) <= {frozenset((row["first"], row["second"])) for row in wrong}
     last = next(line for line in out.splitlines() if line.startswith("all "))
     assert last.split()[1:4] == ["64", str(len(rows)), str(len(wrong))]
+    page = Path("out/audit.html").read_text()
+    assert page.count('<article class="pair"') == min(len(wrong), 60)
     picture = Image.open("out/pairs.png")
     shown = min(len(wrong), 12)
     assert picture.size == (2 * 580 + 8, shown * (420 + 16 + 8) - 8)
@@ -109,6 +111,7 @@ def test_without_contradictions_there_is_no_picture_and_an_old_one_goes(run):
     assert "contradictory: 0 in presence" in out
 
 
+@pytest.mark.slow
 def test_one_command_trains_the_gate_under_each_policy_and_compares(necks, run):
     status, out, err = run(audit, f"data.root={necks}", "ablate=true", "name=c", *TINY)
     assert status == 0, err
@@ -131,10 +134,9 @@ def test_training_that_keeps_the_labels_is_training_without_the_policies(necks, 
 
     assert run(train_cls, f"data.root={necks}", *TINY)[0] == 0
     config, split = composed()
-    torch.manual_seed(config.seed)
     geometry, augment = build(config.data.geometry), build(config.augment)
     fit(
-        **build(config.cls),
+        **build_stage(config, "cls"),
         train=FrameDataset(split.train, geometry=geometry, augment=augment, seed=config.seed),
         validation=FrameDataset(split.validation, geometry=geometry),
         folder=Path("plain"),

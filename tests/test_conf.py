@@ -2,6 +2,7 @@
 
 import inspect
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import hydra
@@ -21,6 +22,7 @@ OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / gro
 GIVEN_BY_THE_TOOLS = {"train", "validation", "folder", "runtime", "seed", "resume", "facts"}
 
 
+@cache
 def compose(*overrides):
     with hydra.initialize_config_module("nerveceg.conf", version_base="1.3"):
         return hydra.compose("config", overrides=list(overrides))

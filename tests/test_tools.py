@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from nerveceg.data.presence import is_present
 from nerveceg.data.splits import Split
 from nerveceg.postprocess import load_priors
 from nerveceg.tools import evaluate, infer, make_phantom, train_cls, train_seg
+from nerveceg.tools import report as report_tool
 from nerveceg.tools.stage_folder import begin_stage, training_prior
 
 ROOT = Path(__file__).parents[1]
@@ -106,7 +108,11 @@ def test_held_out_subjects_end_in_masks_tables_and_a_report(trained, necks, run)
         mask = np.asarray(Image.open(f"out/masks/{row['id']}.png"))
         assert mask.shape == (420, 580)
         assert (mask > 0).sum() == int(row["area"])
-    assert str(checkpoint.parent) not in Path("out/report.json").read_text()
+    page = Path("out/report.html").read_text()
+    assert "data:image/jpeg;base64," in page
+    for text in (Path("out/report.json").read_text(), page):
+        assert str(checkpoint.parent) not in text
+        assert str(necks.parent) not in text
 
 
 def test_evaluating_gives_the_score_of_inferring(trained, necks, run):
@@ -116,12 +122,24 @@ def test_evaluating_gives_the_score_of_inferring(trained, necks, run):
     assert run(evaluate, *words, "output=b")[0] == 0
     scores = [json.loads(Path(f"{x}/report.json").read_text())["dice"] for x in "ab"]
     assert scores[0] == scores[1]
+    pages = [Path(f"{x}/report.html").read_text() for x in "ab"]
+    assert pages[0] == pages[1]
+    for part in ("cls", "seg"):
+        shutil.copytree(checkpoint / part, f"b/{part}")
+    shutil.copy(checkpoint / "pipeline.json", "b")
+    Path("b/report.html").unlink()
+    status, _, err = run(report_tool, "checkpoint=b")
+    assert status == 0, err
+    assert Path("b/report.html").read_text() == pages[1]
+    card = json.loads(Path("b/model_card.json").read_text())
+    assert card["evaluation"]["dice"] == scores[1]["value"]
 
 
 def test_the_rule_of_the_run_yields_to_the_command_line_alone(trained, necks, run):
     checkpoint, _ = trained
     words = [f"checkpoint={checkpoint}", f"data.root={necks}", "output=out", *TINY]
-    assert run(evaluate, *words, "rule.presence=1.0")[0] == 0
+    assert run(evaluate, *words, "rule.presence=1.0", "html=false")[0] == 0
+    assert not Path("out/report.html").exists()
     report = json.loads(Path("out/report.json").read_text())
     assert report["dice"]["value"] == pytest.approx(1 - report["prevalence"])
 
@@ -318,6 +336,31 @@ def test_the_seed_decides_the_weights(necks, run):
         Path(f"runs/{name}/cls/model.safetensors").read_bytes() for name in "abc"
     )
     assert first == again != other
+
+
+def test_a_clip_is_predicted_scored_and_filmed(trained, necks, run, tmp_path):
+    av = pytest.importorskip("av", reason="the extra nerveceg[video] isn't installed")
+    (tmp_path / "P1").mkdir()
+    with av.open(tmp_path / "P1" / "sweep.avi", "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.height, stream.width, stream.pix_fmt = 420, 580, "gray"
+        for place, neck in enumerate(["1_1", "1_2", "2_1"]):
+            picture = np.array(Image.open(necks / f"{neck}.tif"))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="gray")))
+            mask = tmp_path / "P1" / f"sweep#{place:03d}_mask.tif"
+            shutil.copy(necks / f"{neck}_mask.tif", mask)
+        container.mux(stream.encode())
+    words = [f"checkpoint={trained[0]}", "input=P1", "output=out", "bootstraps=50"]
+
+    status, _, err = run(infer, *words, "temporal=exponential")
+    assert status == 2
+    assert "isn't calibrated" in err
+    status, out, err = run(infer, *words)
+    assert status == 0, err
+    with Path("out/predictions.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["id"] for row in csv.DictReader(file)] == [f"sweep#{k:03d}" for k in range(3)]
+    assert json.loads(Path("out/report.json").read_text())["frames"] == 3
+    assert Path("out/movies/sweep.mp4").is_file()
 
 
 TOOLS = sorted(

@@ -1,4 +1,4 @@
-"""Near-duplicate frames whose labels contradict each other: pairs.csv, pairs.png and a table.
+"""Near-duplicate frames whose labels contradict each other: audit.html, pairs.csv and pairs.png.
 
 python tools/audit.py data.root=FOLDER output=DIR
 python tools/audit.py ablate=true experiment=lite0 name=conflicts
@@ -30,12 +30,12 @@ def audit(config: DictConfig) -> float:
     from nerveceg.data.conflicts import find_conflicts
     from nerveceg.outputs.conflicts import conflict_table
     from nerveceg.tools.ablation import ablate_policies
-    from nerveceg.tools.composition import run_folder
+    from nerveceg.tools.composition import data_name, run_folder
 
     frames = labelled_frames(config)
     found = find_conflicts(frames)
     output = Path(config.output or run_folder(config) / "audit")
-    write_audit(found, frames, output)
+    write_audit(found, frames, output, name=data_name(config))
     print(conflict_table(found, frames))
     if config.ablate:
         print(f"\n{ablate_policies(config, found)}")
@@ -57,13 +57,15 @@ def labelled_frames(config: DictConfig) -> "list[Frame]":
     return known
 
 
-def write_audit(found: "Audit", frames: "list[Frame]", output: Path) -> None:
-    """Write pairs.csv, and pairs.png with contradictory pairs from the most to the least alike."""
+def write_audit(found: "Audit", frames: "list[Frame]", output: Path, *, name: str) -> None:
+    """Write pairs.csv and audit.html, and a picture of some contradictory pairs as pairs.png."""
     from nerveceg.data.conflicts import write_pairs
-    from nerveceg.files import replacing
+    from nerveceg.files import replacing, write_text
     from nerveceg.outputs.conflicts import draw_pairs
+    from nerveceg.outputs.html.audit_page import audit_page
 
     write_pairs(output / "pairs.csv", found.pairs)
+    write_text(output / "audit.html", audit_page(found, frames, name=name))
     wrong = found.contradictions
     count = min(len(wrong), PICTURED)
     shown = [wrong[place * len(wrong) // count] for place in range(count)]
@@ -73,7 +75,7 @@ def write_audit(found: "Audit", frames: "list[Frame]", output: Path) -> None:
         with replacing(output / "pairs.png") as beside:
             picture.save(beside, format="PNG")
     logger.info(
-        "in %s: pairs.csv%s",
+        "in %s: audit.html, pairs.csv%s",
         output,
         f", pairs.png with {count} of {len(wrong)} contradictory pairs" if shown else "",
     )

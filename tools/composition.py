@@ -32,6 +32,7 @@ def load_frames(data: DictConfig) -> "list[Frame]":
         table=data.table,
         mask_folder=data.mask_folder,
         subject_pattern=data.subject_pattern,
+        category=data.category,
     )
 
 
@@ -125,3 +126,9 @@ def data_in_words(config: DictConfig) -> str:
     if config.data.root:
         return str(config.data.root)
     return f"{config.data.phantom.folder} (phantom)"
+
+
+def data_name(config: DictConfig) -> str:
+    """What the data are called on a page: the last part of their path that says something."""
+    path = Path(config.data.root or config.data.table or data_in_words(config))
+    return f"{path.parent.name}/{path.name}" if path.name == "train" else path.name

@@ -50,7 +50,8 @@ def evaluate(config: DictConfig) -> float:
         )
     output = Path(config.output or run)
     score, failures = report_on(config, pipeline, scored, output)
-    logger.info("report.json, frames.csv, subjects.csv and tally.npz are in %s", output)
+    page = "report.html, " if config.html else ""
+    logger.info("%sreport.json, frames.csv, subjects.csv and tally.npz are in %s", page, output)
     require_whole(failures)
     return score
 

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from nerveceg.errors import NerveCegError
 from nerveceg.tools.composition import build, load_known
+from nerveceg.tools.pages import keep_masks, write_html
 from nerveceg.tools.trained import (
     facts_of,
     rule_of,
@@ -55,6 +56,7 @@ def score_folds(config: DictConfig, run: Path) -> float:
     rule = rule_of(config, Rule(presence=None, mask=None) if calibrated else trained)
     fewest = min(fitted.by_fold.values(), key=lambda one: one.misses.subjects if one.misses else 0)
     warn_infeasible(fewest, rule)
+    keeper = keep_masks() if config.html else None
     evaluation = rescore(
         predictions,
         frames,
@@ -62,12 +64,16 @@ def score_folds(config: DictConfig, run: Path) -> float:
         rule,
         constants={k: one.constant_mask for k, one in described.items()},
         priors={k: load_priors([folder / "seg"]) for k, folder in folders.items()},
+        watch=keeper,
         spacing_mm=config.data.spacing_mm,
         resamples=config.bootstraps,
         facts=facts_of(config, rule, split=f"{config.data.split.by}, out of {len(folders)} folds"),
     )
     _write_ensemble(config, run, described, calibration=fitted.whole, rule=rule)
-    show_report(evaluation, Path(config.output or run))
+    output = Path(config.output or run)
+    show_report(evaluation, output)
+    if keeper is not None:
+        write_html(evaluation, output, run=run, frames=frames, keeper=keeper)
     logger.info("oof.npz and the ensemble of the folds, pipeline.json, are in %s", run)
     return evaluation.report.dice.value
 

@@ -6,6 +6,7 @@ python tools/infer.py checkpoint=runs/demo input=FOLDER output=DIR
 import logging
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 if not __package__:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -13,7 +14,7 @@ if not __package__:
 from omegaconf import DictConfig
 
 from nerveceg.tools.command import command
-from nerveceg.tools.composition import data_in_words
+from nerveceg.tools.composition import build, data_in_words
 from nerveceg.tools.trained import (
     checkpoint_folder,
     frames_to_predict,
@@ -23,13 +24,18 @@ from nerveceg.tools.trained import (
     take_prevalence,
 )
 
+if TYPE_CHECKING:
+    from nerveceg.data.frames import Frame
+    from nerveceg.outputs.predictions import PredictionWriter
+    from nerveceg.pipeline import Pipeline
+
 logger = logging.getLogger(__name__)
 
 
 def infer(config: DictConfig) -> float | None:
     """Predict; returns the full-set Dice of the frames whose truth is known."""
     from nerveceg.explanation import make_explainer
-    from nerveceg.inference import predict_frames, scorable
+    from nerveceg.inference import scorable
     from nerveceg.outputs.predictions import PredictionWriter
 
     pipeline = load_pipeline_of(config)
@@ -47,32 +53,58 @@ def infer(config: DictConfig) -> float | None:
         len(scored),
         pipeline.runtime.describe(),
     )
-    score: float | None = None
-    failures: list[str] = []
     with PredictionWriter(
         output,
         mask_suffix=config.mask_suffix,
         overlays=config.overlays,
+        movies=config.movies,
         overwrite=config.overwrite,
         refer=pipeline.rule.refer,
         explain=None if explainer is None else explainer.explain,
     ) as writer:
-        if rest:
-            failures += predict_frames(
-                pipeline,
-                rest,
-                watch=writer.write,
-                batch_size=config.batch_size,
-                on_error=config.on_error,
-            )
-        if scored:
-            score, lost = report_on(config, pipeline, scored, writer.workplace, watch=writer.write)
-            failures += lost
+        score, failures = _predict(config, pipeline, writer, scored=scored, rest=rest)
         writer.finish()
     found = ", ".join(sorted(path.name for path in output.iterdir()))
     logger.info("in %s: %s", output, found)
     require_whole(failures)
     return score
+
+
+def _predict(
+    config: DictConfig,
+    pipeline: "Pipeline",
+    writer: "PredictionWriter",
+    *,
+    scored: "list[Frame]",
+    rest: "list[Frame]",
+) -> tuple[float | None, list[str]]:
+    """Predict all and score some; returns their full-set Dice and what couldn't be read."""
+    from nerveceg.inference import predict_frames, smooth_presence
+
+    score: float | None = None
+    failures: list[str] = []
+    presence = smooth_presence(
+        pipeline,
+        [*scored, *rest],
+        build(config.temporal),
+        batch_size=config.batch_size,
+        on_error=config.on_error,
+    )
+    if rest:
+        failures += predict_frames(
+            pipeline,
+            rest,
+            watch=writer.write,
+            presence=presence,
+            batch_size=config.batch_size,
+            on_error=config.on_error,
+        )
+    if scored:
+        score, lost = report_on(
+            config, pipeline, scored, writer.workplace, watch=writer.write, presence=presence
+        )
+        failures += lost
+    return score, failures
 
 
 main = command(infer)

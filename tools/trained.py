@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from nerveceg.errors import DataError, NerveCegError
 from nerveceg.tools.composition import build, data_in_words, load_split, run_folder
+from nerveceg.tools.pages import keep_masks, write_html
 
 if TYPE_CHECKING:
     from nerveceg.calibration import Calibration
@@ -52,6 +53,7 @@ def frames_to_predict(config: DictConfig) -> "list[Frame]":
         table=config.input_table,
         mask_folder=config.input_masks,
         subject_pattern=config.data.subject_pattern,
+        category=config.data.category,
     )
 
 
@@ -123,22 +125,36 @@ def report_on(
     output: Path,
     *,
     watch: Callable[..., None] | None = None,
+    presence: Mapping[str, float] | None = None,
 ) -> tuple[float, list[str]]:
     """Evaluate, print and write the report; returns the full-set Dice and what couldn't be read."""
     from nerveceg.evaluation.evaluate import evaluate
 
+    smoothing = {"temporal": str(build(config.temporal))} if presence else {}
+    keeper = keep_masks(watch) if config.html else None
     evaluation = evaluate(
         pipeline,
         frames,
         batch_size=config.batch_size,
         on_error=config.on_error,
-        watch=watch,
-        spacing_mm=config.data.spacing_mm,
+        watch=keeper or watch,
+        presence=presence,
+        spacing_mm=spacing_of(config, frames),
         resamples=config.bootstraps,
-        facts=facts_of(config, pipeline.rule),
+        facts=facts_of(config, pipeline.rule) | smoothing,
     )
     show_report(evaluation, output)
+    if keeper is not None:
+        write_html(evaluation, output, run=checkpoint_folder(config), frames=frames, keeper=keeper)
     return evaluation.report.dice.value, evaluation.failures
+
+
+def spacing_of(config: DictConfig, frames: "Sequence[Frame]") -> float | None:
+    """The side of a pixel in millimetres: as configured, else as all DICOM files state it."""
+    from nerveceg.data.sources import shared_spacing
+
+    stated: float | None = config.data.spacing_mm
+    return stated or shared_spacing(frame.image for frame in frames)
 
 
 def show_report(evaluation: "Evaluation", output: Path) -> None:

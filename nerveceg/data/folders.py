@@ -1,10 +1,11 @@
-"""A folder, a file or a glob to pairs of image and mask files, by their names alone."""
+"""A folder, a file or a glob to pairs of image and mask files, by their names."""
 
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from nerveceg.data import sources
 from nerveceg.errors import DataError
 
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
@@ -16,7 +17,7 @@ class Pair(NamedTuple):
     """An image file and its mask file, None where there is none."""
 
     path: PurePosixPath
-    """The image's path inside the data set."""
+    """The image's path inside the data set; of a picture in a clip, `a/clip.mp4#003`."""
     image: Path
     mask: Path | None
 
@@ -24,6 +25,7 @@ class Pair(NamedTuple):
 def pair_files(source: Path, *, mask_folder: Path | None = None) -> list[Pair]:
     """Every image of a folder and its sub-folders, of one file, or of a glob, with its mask.
 
+    DICOM files and clips count as well, with an image for each picture in them, `clip.mp4#003`.
     A mask is called like its image with `_mask` before the suffix and lies beside it, or lies at
     the same place in `mask_folder`, with or without `_mask`; any suffix of `SUFFIXES` will do.
     Hidden files and folders and files of other kinds are passed over; linked folders are followed.
@@ -34,19 +36,22 @@ def pair_files(source: Path, *, mask_folder: Path | None = None) -> list[Pair]:
     if mask_folder is not None and mask_folder.resolve() == source.resolve():
         mask_folder = None
     root, files = _listed(source, without=mask_folder)
-    images = _by_place(root, (file for file in files if not _is_mask(file)))
+    images = _by_place(root, (one for f in files if not _is_mask(f) for one in pictures_of(f)))
     masks = _by_place(root, (file for file in files if _is_mask(file)))
     if mask_folder is not None:
-        elsewhere = _by_place(mask_folder, _walk(mask_folder))
+        elsewhere = _by_place(mask_folder, filter(_is_image, _walk(mask_folder)))
         for place in masks.keys() & elsewhere.keys():
             raise DataError(f"{masks[place]} and {elsewhere[place]} are masks of one image")
         masks |= elsewhere
     if not images:
-        raise DataError(f"no frames in {source}: images ({' '.join(SUFFIXES)}) are wanted")
+        raise DataError(
+            f"no frames in {source}: images ({' '.join(SUFFIXES)}), DICOM "
+            f"or clips ({' '.join(sources.SUFFIXES)}) are wanted"
+        )
     if source.is_dir():
         _refuse_orphans(masks, images, source)
     return [
-        Pair(PurePosixPath(place + image.suffix), image, masks.get(place))
+        Pair(PurePosixPath(place).with_name(image.name), image, masks.get(place))
         for place, image in images.items()
     ]
 
@@ -60,7 +65,7 @@ def find_masks(folder: Path) -> dict[str, Path]:
     Raises:
         DataError: it is no folder, nothing is found, or two files are masks of one image.
     """
-    files = list(_walk(folder))
+    files = list(filter(_is_image, _walk(folder)))
     marked = {file.parent for file in files if _is_mask(file)}
     masks = _by_place(folder, (f for f in files if _is_mask(f) or f.parent not in marked))
     if not masks:
@@ -77,14 +82,28 @@ def _refuse_orphans(masks: dict[str, Path], images: dict[str, Path], source: Pat
         )
 
 
+def id_of(path: PurePosixPath) -> str:
+    """The id of an image by its path inside the data set: without the file's suffix."""
+    return sources.name_of(path, (*SUFFIXES, *sources.SUFFIXES))
+
+
+def pictures_of(file: Path) -> list[Path]:
+    """The images in a file: itself, or the pictures of a DICOM file or a clip."""
+    return [file] if _is_image(file) else sources.pictures_in(file)
+
+
+def _is_image(file: Path) -> bool:
+    return file.suffix.lower() in SUFFIXES
+
+
 def _is_mask(file: Path) -> bool:
-    return file.stem.lower().endswith(_MASK)
+    return _is_image(file) and file.stem.lower().endswith(_MASK)
 
 
 def _by_place(root: Path, files: Iterable[Path]) -> dict[str, Path]:
     places: dict[str, Path] = {}
     for file in files:
-        place = file.relative_to(root).with_suffix("").as_posix()
+        place = id_of(PurePosixPath(file.relative_to(root)))
         if _is_mask(file):
             place = place[: -len(_MASK)]
         if place in places:
@@ -99,10 +118,10 @@ def _by_place(root: Path, files: Iterable[Path]) -> dict[str, Path]:
 def _listed(source: Path, *, without: Path | None) -> tuple[Path, list[Path]]:
     if source.is_dir():
         return source, list(_walk(source, without=without))
-    if source.exists():
+    if source.exists() or sources.file_of(source).is_file():
         return source.parent, _with_masks_beside([source])
     if not _WILD.intersection(str(source)):
-        raise DataError(f"{source} doesn't exist: a folder, an image or a glob is wanted")
+        raise DataError(f"{source} doesn't exist: a folder, a file or a glob is wanted")
     root = next(folder for folder in source.parents if not _WILD.intersection(str(folder)))
     found = root.glob(source.relative_to(root).as_posix())
     return root, _with_masks_beside(file for file in found if _is_wanted(file))
@@ -131,7 +150,8 @@ def _walk(folder: Path, *, without: Path | None = None) -> Iterator[Path]:
 
 
 def _is_wanted(file: Path) -> bool:
-    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+    known = _is_image(file) or sources.holds_pictures(file)
+    return known and not file.name.startswith(".")
 
 
 def _refuse_folder(error: OSError) -> None:

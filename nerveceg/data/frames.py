@@ -5,25 +5,38 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from nerveceg.data.folders import pair_files
+from nerveceg.data.coco import read_coco
+from nerveceg.data.folders import id_of, pair_files, pictures_of
+from nerveceg.data.images import size_of
+from nerveceg.data.sources import clip_of, file_of
 from nerveceg.data.subjects import subject_finder
 from nerveceg.data.tables import Row, read_table, require_columns, rows_by_frame, stated_presence
+from nerveceg.errors import DataError
 
-_COLUMNS = frozenset({"image", "mask", "pixels", "present", "subject"})
+_COLUMNS = frozenset({"height", "image", "mask", "pixels", "present", "subject", "width"})
 
 
 class Frame(NamedTuple):
     """One B-mode image file with its truth; no pixels yet."""
 
     id: str
-    """The image's path inside the data set without its suffix, such as "1_12"; unique there."""
+    """The image's path inside the data set without its suffix, such as "1_12"; unique there.
+
+    Of a picture in a clip, the clip's and the picture's place: "P07/clip#003".
+    """
     subject: str
     """The person; "" where unknown."""
     image: Path
+    """A file, or a picture inside a DICOM file or a clip: `clip.mp4#003`."""
     mask: Path | str | None
     """A mask file, a run-length string ("" is an empty mask), or None: the truth is unknown."""
     groups: Mapping[str, str] = {}  # never written to; unlike a MappingProxyType it can be pickled
     """Further columns of the table, such as device, site or reader."""
+
+    @property
+    def clip(self) -> str | None:
+        """What the frames of one clip or multi-frame file share; None: it stands alone."""
+        return None if clip_of(self.image) is None else self.id.rpartition("#")[0]
 
 
 def find_frames(
@@ -32,17 +45,23 @@ def find_frames(
     mask_folder: Path | str | None = None,
     table: Path | str | None = None,
     subject_pattern: str | None = None,
+    category: str | int | None = None,
 ) -> list[Frame]:
     """Every frame of a data set, in natural order of the ids (1_2 before 1_10).
 
-    `folder` is a folder with its sub-folders, an image file or a glob. Masks lie beside the images
-    as `{name}_mask.{suffix}` or under the same name in `mask_folder`; a frame without one has
-    unknown truth. `table` is either Kaggle's `train_masks.csv` (subject, img, pixels), whose masks
-    are then the truth, or a CSV file with a row a frame: `image` (a path inside `folder` or beside
-    the table), if wished `subject`, `mask` (a path) or `pixels` (a run-length string, empty for an
-    empty mask), `present`, and further columns, which become groups. An empty `mask` means an empty
-    mask where `present` is 0, unknown truth where `present` is empty or no column. Without the
-    columns `mask` and `pixels`, masks are found as without a table.
+    `folder` is a folder with its sub-folders, a file or a glob. Ultrasound DICOM files (known by
+    their first bytes) and MP4 or AVI clips hold a frame for each picture in them; a table's row
+    names one, `clip.mp4#003`, or all of a file. Masks lie beside the images as
+    `{name}_mask.{suffix}` or under the same name in `mask_folder`; a frame without one has unknown
+    truth. `table` is either Kaggle's `train_masks.csv` (subject, img, pixels), whose masks are then
+    the truth, or a CSV file with a row a frame: `image` (a path inside `folder` or beside the
+    table), if wished `subject`, `mask` (a path) or `pixels` (a run-length string, empty for an
+    empty mask, made on `height` and `width` if they are given), `present`, and further columns,
+    which become groups. An empty `mask` means an empty mask where `present` is 0, unknown truth
+    where `present` is empty or no column. Without the columns `mask` and `pixels`, masks are found
+    as without a table. Or `table` is COCO's
+    `labels.json`: the frames are its images, whose annotations (of `category`, a name or an id, or
+    of all) are the nerve; an image without one shows none.
 
     The subject comes from the table, else from `subject_pattern` (a regular expression searched in
     the path, with one group or one named "subject"), else from the first sub-folder, else from
@@ -54,12 +73,12 @@ def find_frames(
     """
     source, masks = Path(folder), Path(mask_folder) if mask_folder is not None else None
     subject_of = subject_finder(subject_pattern)
-    rows = read_table(Path(table)) if table is not None else []
+    rows = _rows(Path(table), category) if table is not None else []
     if rows and "img" not in rows[0].cells:
         frames = _frames_of_rows(rows, source, masks, subject_of)
     else:
         pairs = pair_files(source, mask_folder=masks)
-        frames = [Frame(_id(path), subject_of(path), image, mask) for path, image, mask in pairs]
+        frames = [Frame(id_of(path), subject_of(path), image, mask) for path, image, mask in pairs]
         if rows:
             frames = _with_runs(frames, rows, whole=source.is_dir())
     return sorted(frames, key=lambda frame: natural_key(frame.id))
@@ -71,8 +90,10 @@ def natural_key(name: str) -> tuple[list[str | int], str]:
     return [int(part) if place % 2 else part for place, part in enumerate(parts)], name
 
 
-def _id(path: PurePosixPath) -> str:
-    return path.with_suffix("").as_posix()
+def _rows(table: Path, category: str | int | None) -> list[Row]:
+    if table.suffix.lower() == ".json":
+        return read_coco(table, category=category)
+    return read_table(table)
 
 
 def _with_runs(frames: Sequence[Frame], rows: list[Row], *, whole: bool) -> list[Frame]:
@@ -105,28 +126,56 @@ def _frames_of_rows(
         beside = {pair.image.resolve(): pair.mask for pair in pairs}
     frames: dict[str, Frame] = {}
     for row in rows:
-        frame = _frame_of_row(row, folder, beside, subject_of)
-        if frame.id in frames:
-            raise row.error(f"frame {frame.id} stands in a row above already")
-        frames[frame.id] = frame
+        for frame in _frames_of_row(row, folder, beside, subject_of):
+            if frame.id in frames:
+                raise row.error(f"frame {frame.id} stands in a row above already")
+            frames[frame.id] = frame
     return list(frames.values())
 
 
-def _frame_of_row(
+def _frames_of_row(
     row: Row,
     folder: Path,
     beside: Mapping[Path, Path | None],
     subject_of: Callable[[PurePosixPath], str],
-) -> Frame:
-    image = _file(row, "image", folder)
+) -> list[Frame]:
+    """The frame of a row, or those of the clip that it names."""
+    images = pictures_of(_file(row, "image", folder))
     path = PurePosixPath(row.cells["image"])
     if path.is_absolute() or ".." in path.parts:
         path = PurePosixPath(path.name)  # an id names output files: it stays inside their folder
     subject = row.cells.get("subject") or subject_of(path)
     groups = {name: cell for name, cell in row.cells.items() if name not in _COLUMNS}
-    return Frame(
-        _id(path), subject, image, _mask_of_row(row, folder, beside.get(image.resolve())), groups
-    )
+    if len(images) > 1 and (row.cells.get("mask") or "pixels" in row.cells):
+        raise row.error(
+            f"{path} holds {len(images)} pictures: a mask wants a row for each, {path}#000"
+        )
+    _check_size(row, images[0])
+    return [
+        Frame(
+            id_of(path.with_name(image.name) if len(images) > 1 else path),
+            subject,
+            image,
+            _mask_of_row(row, folder, beside.get(image.resolve())),
+            groups,
+        )
+        for image in images
+    ]
+
+
+def _check_size(row: Row, image: Path) -> None:
+    """Refuse runs that were made on another size, where their table says which."""
+    stated = row.cells.get("height"), row.cells.get("width")
+    if all(stated) and row.cells.get("pixels"):
+        try:
+            height, width = size_of(image)
+        except DataError:  # whoever reads the frame is told
+            return
+        if stated != (str(height), str(width)):
+            raise row.error(
+                f"its mask has {stated[0]} rows x {stated[1]} columns, {image} {height} x {width}: "
+                "they must match"
+            )
 
 
 def _mask_of_row(row: Row, folder: Path, beside: Path | None) -> Path | str | None:
@@ -144,7 +193,7 @@ def _mask_of_row(row: Row, folder: Path, beside: Path | None) -> Path | str | No
 
 def _file(row: Row, column: str, folder: Path) -> Path:
     for base in (folder, row.path.parent):
-        if (base / row.cells[column]).is_file():
+        if file_of(base / row.cells[column]).is_file():
             return base / row.cells[column]
     raise row.error(
         f'{column} "{row.cells[column]}" is no file in {folder} nor in {row.path.parent}'

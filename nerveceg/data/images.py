@@ -3,25 +3,31 @@
 import hashlib
 import warnings
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from nerveceg.data.frames import Frame
 from nerveceg.data.runlength import decode_runs
+from nerveceg.data.sources import holds_pictures, read_picture
+from nerveceg.data.sources.limits import MOST_PIXELS
+from nerveceg.data.sources.places import split_path
 from nerveceg.errors import DataError
 
+if TYPE_CHECKING:
+    from nerveceg.data.frames import Frame
+
 FORMATS = ("TIFF", "PNG", "JPEG", "BMP")
-MOST_PIXELS = 50_000_000
 _DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
     """Grey levels, uint8 [H, W], of a TIFF, PNG, JPEG or BMP file, upright as its EXIF tag says.
 
+    Or of a picture in an ultrasound DICOM file or a clip, as `sources.read_picture` gives it.
     Colours become luminance (ITU-R 601), transparency is ignored. Of 16 bits the smallest full
     scale that holds the brightest pixel counts, 255, 4095 or 65535: scanners write 8 and 12 bits
     into 16, and the skin line of a B-mode frame is bright.
@@ -30,10 +36,23 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         DataError: the file is missing, damaged, cut short, of another kind, of several pages, or
             has more than `MOST_PIXELS` pixels.
     """
-    return _read(path, _grey)
+    return read_picture(path) if holds_pictures(path) else _read(path, _grey)
 
 
-def read_mask(frame: Frame, shape: tuple[int, int]) -> NDArray[np.bool_]:
+def size_of(path: Path) -> tuple[int, int]:
+    """Height and width of what `read_image` gives; of an image file only the header is read.
+
+    Raises:
+        DataError: as `read_image`.
+    """
+    if holds_pictures(path):
+        height, width = read_picture(path).shape
+        return height, width
+    height, width = _read(path, _size, upright=False)
+    return int(height), int(width)
+
+
+def read_mask(frame: "Frame", shape: tuple[int, int]) -> NDArray[np.bool_]:
     """True mask of a frame, bool [H, W] of its image's `shape`.
 
     Raises:
@@ -65,10 +84,10 @@ def read_mask_file(path: Path) -> NDArray[np.bool_]:
     return _read(path, _two_valued)
 
 
-def unknown_truth(frame: Frame) -> DataError:
+def unknown_truth(frame: "Frame") -> DataError:
     """The error for a frame whose truth is asked for and unknown."""
     return DataError(
-        f"{frame.image} has no mask: put {frame.image.stem}_mask.png beside it, or name "
+        f"{frame.image} has no mask: put {Path(frame.id).name}_mask.png beside it, or name "
         "data.mask_folder or data.table"
     )
 
@@ -76,17 +95,31 @@ def unknown_truth(frame: Frame) -> DataError:
 def digest_of(path: Path) -> str:
     """BLAKE2b of a file's bytes, 16 hex characters: the same frame under any name.
 
+    Of a picture inside a file: of the file's digest and the picture's place.
+
     Raises:
         DataError: the file can't be read.
     """
+    file, place = split_path(path)
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
+        state = file.stat()
+        whole = _digest(file, state.st_mtime_ns, state.st_size)
     except OSError as error:
         raise DataError(f"{path} can't be read: {error.strerror}") from error
+    if place is None:
+        return whole
+    return hashlib.blake2b(f"{whole}#{place}".encode(), digest_size=8).hexdigest()
 
 
-def _read(path: Path, pixels_of: Callable[[Image.Image], NDArray[Any]]) -> NDArray[Any]:
+@lru_cache(maxsize=8)  # the pictures of a clip come one after the other
+def _digest(path: Path, _changed: int, _size: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
+
+
+def _read(
+    path: Path, pixels_of: Callable[[Image.Image], NDArray[Any]], *, upright: bool = True
+) -> NDArray[Any]:
     if path.exists() and not path.is_file():
         raise DataError(f"{path} is no file")
     try:
@@ -96,7 +129,8 @@ def _read(path: Path, pixels_of: Callable[[Image.Image], NDArray[Any]]) -> NDArr
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(file, formats=FORMATS) as image:
                 _refuse_giants_and_pages(image)
-                ImageOps.exif_transpose(image, in_place=True)
+                if upright:
+                    ImageOps.exif_transpose(image, in_place=True)
                 return pixels_of(image)
     except Exception as error:  # Pillow answers damaged bytes with errors of any class
         raise DataError(f"{path} can't be read as an image: {_reason(error)}") from error
@@ -117,6 +151,12 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def _size(image: Image.Image) -> NDArray[np.int64]:
+    """Height and width as the EXIF tag turns them: from 5 on it lays the picture on its side."""
+    lying = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+    return np.array(image.size if lying else image.size[::-1])
 
 
 def _grey(image: Image.Image) -> NDArray[np.uint8]:

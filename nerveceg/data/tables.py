@@ -17,10 +17,12 @@ class Row(NamedTuple):
     cells: Mapping[str, str]
     path: Path
     line: int
+    unit: str = "line"
+    """what the file counts: lines, or images"""
 
     def error(self, complaint: str) -> DataError:
-        """The error that names this row's file and line."""
-        return DataError(f"{self.path}, line {self.line}: {complaint}")
+        """The error that names this row's file and place."""
+        return DataError(f"{self.path}, {self.unit} {self.line}: {complaint}")
 
 
 def read_table(path: Path) -> list[Row]:

@@ -35,6 +35,7 @@ def evaluate(
     batch_size: int = 16,
     on_error: OnError = "stop",
     watch: Watch | None = None,
+    presence: Mapping[str, float] | None = None,
     spacing_mm: float | None = None,
     resamples: int = RESAMPLES,
     facts: Mapping[str, Any] | None = None,
@@ -44,6 +45,7 @@ def evaluate(
 
     The segmenter runs on every frame, also where the gate closes: baselines and tuning need it.
     watch: called with each frame and its prediction, the same that `Pipeline.predict` gives.
+    presence: of some frames by id, as `inference.smooth_presence` gives it, in the gate's place.
 
     Raises:
         DataError: a frame's truth is unknown; with on_error="stop", a file can't be read.
@@ -67,7 +69,7 @@ def evaluate(
     )
     with tqdm(total=len(frames), desc="evaluating", unit="frame", disable=not progress) as bar:
         for readings in reader:
-            _add(counting, pipeline, readings)
+            _add(counting, pipeline, readings, presence or {})
             bar.update(len(readings))
     tally, results = counting.tally.finish(), counting.results.finish()
     report = make_report(results, spacing_mm=spacing_mm, resamples=resamples, facts=facts)
@@ -75,10 +77,16 @@ def evaluate(
 
 
 @torch.inference_mode()
-def _add(counting: Counting, pipeline: Pipeline, readings: Sequence[Reading]) -> None:
+def _add(
+    counting: Counting,
+    pipeline: Pipeline,
+    readings: Sequence[Reading],
+    smoothed: Mapping[str, float],
+) -> None:
     """Count a batch of frames of any sizes."""
     network_input = pipeline.network_input([reading.image for reading in readings])
-    opinion, point = pipeline.look(network_input), pipeline.operation
+    given = [smoothed.get(reading.frame.id) for reading in readings]
+    opinion, point = pipeline.look(network_input, presence=given), pipeline.operation
     presence, spread = opinion.presence
     probability = opinion.probability()
     places = range(len(readings))

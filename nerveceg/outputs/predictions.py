@@ -2,25 +2,31 @@
 
 import csv
 import io
+import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple, Self
 
 import numpy as np
 from PIL import Image
 
-from nerveceg.data.frames import natural_key
+from nerveceg.data.frames import Frame, natural_key
+from nerveceg.data.images import read_image
 from nerveceg.data.reading import Reading
-from nerveceg.data.runlength import encode_runs
-from nerveceg.errors import NerveCegError
+from nerveceg.data.runlength import decode_runs, encode_runs
+from nerveceg.data.sources import file_of, rate_of
+from nerveceg.errors import DataError, NerveCegError
 from nerveceg.explanation import Explanation
 from nerveceg.files import replacing, write_text
 from nerveceg.outputs.explain import draw_explanation
 from nerveceg.outputs.masks import write_mask, write_submission
+from nerveceg.outputs.movie import write_movie
 from nerveceg.outputs.overlays import Grey, Mask, draw_overlay
 from nerveceg.pipeline import Prediction
+
+logger = logging.getLogger(__name__)
 
 
 class Row(NamedTuple):
@@ -44,9 +50,12 @@ OUTPUTS = (
     "masks",
     "overlays",
     "explanations",
+    "movies",
     "predictions.csv",
     "submission.csv",
     "report.json",
+    "report.html",
+    "gallery.csv",
     "frames.csv",
     "subjects.csv",
     "tally.npz",
@@ -57,6 +66,7 @@ OUTPUTS = (
 class PredictionWriter:
     """Writes each frame's mask and pictures, then the tables; all appear together at the end.
 
+    movies: write one for each clip that frames come from, for which its extra must be there.
     refer: a frame whose expected score less its spread is below this is for a human to look at.
     explain: makes the heat maps of a frame and its mask that are drawn over it; None draws none.
     Until `finish`, everything lies in `workplace`, a folder beside; leaving the `with` block
@@ -72,6 +82,7 @@ class PredictionWriter:
         *,
         mask_suffix: str = ".png",
         overlays: bool = True,
+        movies: bool = False,
         overwrite: bool,
         refer: float = 0.0,
         explain: Callable[[Grey, Mask], Explanation] | None = None,
@@ -88,9 +99,11 @@ class PredictionWriter:
         self._suffix = mask_suffix
         self._refer = refer
         self._overlays = overlays
+        self._movies = movies
         self._explain = explain
         self._rows: list[Row] = []
         self._runs: list[tuple[str, str]] = []
+        self._clips: dict[str, list[Frame]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -104,7 +117,7 @@ class PredictionWriter:
         write_mask(self._place("masks", f"{name}{self._suffix}"), prediction.mask)
         row = _row(name, prediction, self._refer)
         image, mask, truth = reading.image, prediction.mask, reading.truth
-        caption = f"{name}   presence {row.presence}   {row.decision}"
+        caption = _caption(row)
         if self._overlays:
             self._save("overlays", name, draw_overlay(image, mask, truth, caption=caption))
         if self._explain is not None:
@@ -113,6 +126,8 @@ class PredictionWriter:
             self._save("explanations", name, picture)
         self._rows.append(row)
         self._runs.append((name, encode_runs(prediction.mask)))
+        if reading.frame.clip is not None:
+            self._clips.setdefault(reading.frame.clip, []).append(reading.frame)
 
     def finish(self) -> list[Row]:
         """Write the tables and move everything to its place; returns predictions.csv's rows."""
@@ -123,10 +138,25 @@ class PredictionWriter:
         writer.writerows(rows)
         write_text(self.workplace / "predictions.csv", text.getvalue())
         write_submission(self.workplace / "submission.csv", self._runs)
+        if self._movies:
+            self._write_movies({row.id: row for row in rows})
         self._folder.mkdir(parents=True, exist_ok=True)
         for name in OUTPUTS:
             _replace(self._folder / name, self.workplace / name)
         return rows
+
+    def _write_movies(self, rows: Mapping[str, Row]) -> None:
+        """Write each clip's pictures, read once more, with the contours drawn."""
+        runs = dict(self._runs)
+        for clip, frames in self._clips.items():
+            frames.sort(key=lambda frame: natural_key(frame.id))
+            pictures = (_picture(frame.image, rows[frame.id], runs[frame.id]) for frame in frames)
+            path = self._place("movies", f"{clip}.mp4")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                write_movie(path, pictures, rate=rate_of(file_of(frames[0].image)))
+            except DataError as error:  # the masks are there all the same
+                logger.warning("no movie of %s: %s", clip, error)
 
     def _save(self, kind: str, name: str, picture: Image.Image) -> None:
         with replacing(self._place(kind, f"{name}.png")) as beside:
@@ -146,6 +176,15 @@ def _replace(old: Path, new: Path) -> None:
         old.unlink(missing_ok=True)
     if new.exists():
         new.rename(old)
+
+
+def _picture(image: Path, row: Row, runs: str) -> Image.Image:
+    grey = read_image(image)
+    return draw_overlay(grey, decode_runs(runs, grey.shape), None, caption=_caption(row))
+
+
+def _caption(row: Row) -> str:
+    return f"{row.id}   presence {row.presence}   {row.decision}"
 
 
 def _row(name: str, prediction: Prediction, refer: float) -> Row:

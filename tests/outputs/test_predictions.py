@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nerveceg.data.frames import Frame
+from nerveceg.data.frames import Frame, find_frames
 from nerveceg.data.images import read_mask_file
 from nerveceg.data.reading import Reading
 from nerveceg.data.runlength import decode_runs
@@ -168,3 +168,22 @@ def test_replacing_takes_away_what_inference_left_and_nothing_else(tmp_path):
     left = {path.name for path in (tmp_path / "out").iterdir()}
     assert left == {"masks", "overlays", "predictions.csv", "submission.csv", "notes.txt"}
     assert [path.name for path in (tmp_path / "out/masks").iterdir()] == ["1_1.png"]
+
+
+def test_a_clip_gets_a_movie_and_single_frames_none(pipeline, frames, tmp_path):
+    av = pytest.importorskip("av", reason="the extra nerveceg[video] isn't installed")
+    with av.open(tmp_path / "P1.avi", "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.height, stream.width, stream.pix_fmt = 40, 60, "gray"
+        for level in range(5):
+            picture = np.full((40, 60), 50 * level, dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="gray")))
+        container.mux(stream.encode())
+    clip = find_frames(tmp_path / "P1.avi")
+    writer = PredictionWriter(tmp_path / "out", overlays=False, movies=True, overwrite=False)
+    predict_frames(pipeline, [*clip, frames[0]], watch=writer.write, progress=False)
+    writer.finish()
+
+    assert [path.name for path in (tmp_path / "out" / "movies").iterdir()] == ["P1.mp4"]
+    assert len(find_frames(tmp_path / "out" / "movies" / "P1.mp4")) == 5
+    assert [line[0] for line in table_of(tmp_path / "out")][-5:] == [f.id for f in clip]
