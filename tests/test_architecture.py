@@ -22,6 +22,7 @@ def test_importing_the_package_imports_no_network():
     assert not {"torch", "timm", "albumentations", "hydra"} & modules_after("import nerveceg")
 
 
+@pytest.mark.slow
 def test_training_and_evaluation_import_neither_albumentations_nor_hydra():
     loaded = modules_after("from nerveceg import fit, evaluate, Pipeline, FrameDataset")
     assert not {"albumentations", "cv2", "hydra", "omegaconf", "gradio"} & loaded

@@ -212,6 +212,7 @@ def test_make_phantom_writes_kaggles_layout_once(run):
 UNGATED = [*(word for word in TINY if not word.startswith("cls.")), "cls=none"]
 
 
+@pytest.mark.slow
 def test_a_run_without_a_gate_trains_predicts_and_is_scored_in_one_stage(necks, run):
     data = f"data.root={necks}"
     status, _, err = run(train_cls, data, *UNGATED)
@@ -328,6 +329,7 @@ def test_a_resumed_run_keeps_its_configuration(trained, necks, run):
     assert "data isn't what" in err
 
 
+@pytest.mark.slow
 def test_the_seed_decides_the_weights(necks, run):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         words = [f"data.root={necks}", f"name={name}", f"seed={seed}", *TINY]

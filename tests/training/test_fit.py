@@ -316,6 +316,7 @@ def test_a_gate_learns_eight_frames_by_heart(train_stage, mixed_frames, geometry
     assert best.score > -0.1
 
 
+@pytest.mark.slow
 def test_a_segmenter_learns_eight_frames_by_heart(train_stage, mixed_frames, geometry):
     same = dataset(mixed_frames, geometry=geometry)
     best = train_stage(

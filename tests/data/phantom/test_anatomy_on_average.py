@@ -8,6 +8,7 @@ import pytest
 from nerveceg.data.phantom import Protocol, Subject
 from nerveceg.data.phantom.measures import measured_targets, pair_dice, region
 
+pytestmark = pytest.mark.slow
 SUBJECTS = 480
 MASKS_A_SUBJECT = 6
 TARGETS = measured_targets()
