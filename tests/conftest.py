@@ -1,6 +1,7 @@
 """Frames on disk and networks of some thousand weights, made once a session."""
 
 import os
+import sys
 
 # Before anything imports them: tiny networks run fastest on one thread, and the suite runs as two
 # processes; neither library may ask the network.
@@ -10,6 +11,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -104,3 +106,23 @@ def pipeline(
     level = made.look(network_input).probability().flatten()[::7].quantile(0.8).item()
     made.rule = Rule(presence=0.5, mask=level, area=20)
     return made
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[object, str, str]]:
+    """Runs a tool in an empty folder; returns its exit status, output and error lines."""
+
+    def call(tool: ModuleType, *words: str) -> tuple[object, str, str]:
+        monkeypatch.setattr(sys, "argv", ["tool.py", *words])
+        status: object = 0
+        try:
+            tool.main()
+        except SystemExit as stop:
+            status = stop.code
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    monkeypatch.chdir(tmp_path)
+    return call

@@ -44,24 +44,6 @@ def necks(tmp_path_factory):
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    """Runs a tool in an empty folder; returns its exit status, output and error lines."""
-
-    def call(tool, *words):
-        monkeypatch.setattr(sys, "argv", ["tool.py", *words])
-        status = 0
-        try:
-            tool.main()
-        except SystemExit as stop:
-            status = stop.code
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    monkeypatch.chdir(tmp_path)
-    return call
-
-
-@pytest.fixture
 def composed(necks):
     """The configuration with overrides, and the split of its frames."""
 

@@ -1,7 +1,7 @@
 import json
 import math
-import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -238,19 +238,8 @@ def test_the_file_says_what_its_numbers_mean():
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["compare.py", *words])
-        status = 0
-        try:
-            compare_tool.main()
-        except SystemExit as stop:
-            status = stop.code
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    monkeypatch.chdir(tmp_path)
-    return call
+def run(run):
+    return partial(run, compare_tool)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The description of a data set as a person runs it."""
 
 import json
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,21 +10,8 @@ from nerveceg.tools import describe
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    """Runs the tool in an empty folder; returns its exit status, output and error lines."""
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["describe.py", *words])
-        status = 0
-        try:
-            describe.main()
-        except SystemExit as stop:
-            status = stop.code
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    monkeypatch.chdir(tmp_path)
-    return call
+def run(run):
+    return partial(run, describe)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sys
 from pathlib import Path
 
 import hydra
@@ -178,20 +177,6 @@ def test_eight_frames_are_learnt_by_heart_and_the_saved_network_says_the_same(
     torch.testing.assert_close(*said, rtol=0, atol=0)
 
 
-@pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    """Runs a tool in an empty folder; returns what it printed, to both streams."""
-
-    def call(tool, *words):
-        monkeypatch.setattr(sys, "argv", ["tool.py", *words])
-        tool.main()
-        printed = capsys.readouterr()
-        return printed.out, printed.err
-
-    monkeypatch.chdir(tmp_path)
-    return call
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_an_experiment_is_trained_and_its_run_draws_and_scores_the_held_out_frames(
@@ -199,12 +184,15 @@ def test_an_experiment_is_trained_and_its_run_draws_and_scores_the_held_out_fram
 ):
     words = [f"experiment={system}", f"data.root={necks}", "runtime.device=cpu", *SMALL[system]]
     words += ["seg.epochs=1", "seg.batch_size=4", "cls.epochs=1", "cls.batch_size=4"]
-    _, said = run(train_cls, *words)
+    status, _, said = run(train_cls, *words)
+    assert status == 0, said
     gated = system == "nerveceg_2020"
     assert Path(f"runs/{system}/cls").exists() == gated
     assert gated or len([line for line in said.splitlines() if line.strip()]) == 1
-    run(train_seg, *words)
-    out, _ = run(infer, f"checkpoint=runs/{system}", "output=out", "bootstraps=20")
+    status, _, trained = run(train_seg, *words)
+    assert status == 0, trained
+    status, out, told = run(infer, f"checkpoint=runs/{system}", "output=out", "bootstraps=20")
+    assert status == 0, told
     report = json.loads(Path("out/report.json").read_text())
     rows = {row["name"]: row["dice"]["value"] for row in report["rows"]}
     assert rows["oracle gate"] >= rows["two-stage"] - 1e-9  # what its false masks cost

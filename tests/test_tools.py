@@ -43,24 +43,6 @@ def necks(tmp_path_factory):
     return folder / "set" / "train"
 
 
-@pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    """Runs a tool in an empty folder; returns its exit status, output and error lines."""
-
-    def call(tool, *words):
-        monkeypatch.setattr(sys, "argv", ["tool.py", *words])
-        status = 0
-        try:
-            tool.main()
-        except SystemExit as stop:
-            status = stop.code
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    monkeypatch.chdir(tmp_path)
-    return call
-
-
 @pytest.fixture(scope="module")
 def trained(necks, tmp_path_factory):
     """A run of both stages, and what the tools said."""

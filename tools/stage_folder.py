@@ -11,6 +11,11 @@ from nerveceg.errors import NerveCegError
 from nerveceg.tools.composition import build
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from nerveceg.data.splits import Split
     from nerveceg.postprocess import ShapePrior
 
@@ -42,9 +47,7 @@ def stage_facts(config: DictConfig, split: "Split", folder: Path) -> dict[str, A
         NerveCegError: the run's other stage was trained on another split, size or data set.
     """
     from nerveceg.checkpoint import check_same_facts, describe_mask
-    from nerveceg.data.dataset import load_frame
     from nerveceg.data.images import digest_of
-    from nerveceg.data.presence import is_present
     from nerveceg.evaluation.baselines import GRID, fit_constant_mask
 
     facts = {
@@ -57,7 +60,7 @@ def stage_facts(config: DictConfig, split: "Split", folder: Path) -> dict[str, A
         "gate": config.cls.model is not None,
     }
     check_same_facts(folder, facts)
-    positives = (load_frame(frame)[1] for frame in split.train if is_present(frame))
+    positives = training_masks(split)
     seen = [*split.train, *split.validation]
     return {
         **facts,
@@ -66,17 +69,24 @@ def stage_facts(config: DictConfig, split: "Split", folder: Path) -> dict[str, A
     }
 
 
+def training_masks(split: "Split") -> "Iterator[NDArray[np.bool_]]":
+    """The true masks of the training frames with nerve, bool [H, W]; their images stay unread."""
+    from nerveceg.data.images import read_mask, size_of
+    from nerveceg.data.presence import is_present
+
+    for frame in filter(is_present, split.train):
+        yield read_mask(frame, size_of(frame.image))
+
+
 def training_prior(config: DictConfig, split: "Split") -> "ShapePrior | None":
     """The shape prior of the training masks; None where too few show the nerve.
 
     Raises:
         NerveCegError: the configured rule needs one.
     """
-    from nerveceg.data.dataset import load_frame
-    from nerveceg.data.presence import is_present
     from nerveceg.postprocess import fit_shape_prior, require_priors
 
-    prior = fit_shape_prior(load_frame(frame)[1] for frame in split.train if is_present(frame))
+    prior = fit_shape_prior(training_masks(split))
     require_priors(config.rule.postprocess, () if prior is None else (prior,))
     return prior
 

@@ -1,6 +1,6 @@
 import json
-import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -180,19 +180,8 @@ def test_rows_keep_the_order_and_the_groups_of_the_frames(drawn, mixed_frames):
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["evaluate.py", "runtime.device=cpu", *words])
-        status = 0
-        try:
-            evaluate_tool.main()
-        except SystemExit as stop:
-            status = stop.code
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    monkeypatch.chdir(tmp_path)
-    return call
+def run(run):
+    return partial(run, evaluate_tool, "runtime.device=cpu")
 
 
 def test_the_tool_scores_a_folder_on_all_frames_and_saves_where_told(frame_folder, run):

@@ -6,9 +6,6 @@ from markupsafe import Markup
 
 from nerveceg.outputs.notice import RESEARCH_USE
 
-MOST_BYTES = 10_000_000
-"""What a page may weigh: it is mailed, and opened on a phone."""
-
 _PAGE = """\
 <!doctype html>
 <html lang="en">

@@ -6,8 +6,6 @@ from markupsafe import Markup
 from nerveceg.evaluation.results import Results
 from nerveceg.outputs.html.report.plot import Axis, Plot
 
-MOST_NAMES = 40
-
 
 def draw_subjects_strip(results: Results) -> Markup:
     """Dice of every frame over its subject, with each subject's mean; hardest to easiest."""
