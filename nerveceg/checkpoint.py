@@ -14,12 +14,15 @@ from nerveceg.calibration import Calibration
 from nerveceg.data.filters import Filter, filter_from_dict
 from nerveceg.data.geometry import Geometry
 from nerveceg.data.runlength import decode_runs, encode_runs
+from nerveceg.data.sources.limits import MOST_PIXELS
 from nerveceg.decision import Rule
+from nerveceg.documents import MALFORMED, read_object
 from nerveceg.errors import NerveCegError
 from nerveceg.files import sha256_of, write_text
+from nerveceg.schema import SCHEMA, to_current
+from nerveceg.temporal import FrameByFrame, Smoother, describe_smoother, smoother_of
 from nerveceg.views import PLAIN, View, make_views
 
-SCHEMA = 2
 STAGES = ("cls", "seg")
 SHARED_FACTS = {
     "geometry": "data.geometry",
@@ -36,6 +39,7 @@ class Description:
 
     members: folders inside the run's, each with the networks of one training; "." is the run's own.
     views: what each network sees of a frame, whose probabilities are averaged.
+    temporal: what smooths presence over the frames of a clip.
     trained_on: digests of the image files that any stage was trained or chosen on.
     constant_mask: bool [1, 1, h, w], the one mask over the whole frame, on any grid, that fits the
         training frames best; a baseline of every report. None where it isn't known.
@@ -47,6 +51,7 @@ class Description:
     views: tuple[View, ...] = PLAIN
     calibration: Calibration = Calibration()
     rule: Rule = Rule()
+    temporal: Smoother = FrameByFrame()
     trained_on: frozenset[str] = frozenset()
     constant_mask: Tensor | None = None
 
@@ -61,6 +66,7 @@ def write_description(folder: Path, described: Description) -> None:
         "views": [view.to_dict() for view in described.views],
         "calibration": described.calibration.to_dict(),
         "rule": described.rule.to_dict(),
+        "temporal": describe_smoother(described.temporal),
         "weights": {
             member: {
                 stage: sha256_of(weights_of(folder / member, stage))
@@ -75,22 +81,21 @@ def write_description(folder: Path, described: Description) -> None:
 
 
 def read_description(folder: Path) -> Description:
-    """What `write_description` wrote.
+    """What `write_description` wrote, in this version or an earlier one.
 
     Raises:
-        NerveCegError: a file is missing, damaged, of another schema, or a stage was changed after
-            the pipeline was put together.
+        NerveCegError: a file is missing, damaged, of a later schema, outside the folder, or a stage
+            was changed after the pipeline was put together.
     """
-    content = _read_json(folder / "pipeline.json", missing=_missing(folder))
-    if content.get("schema") != SCHEMA:
-        raise NerveCegError(
-            f"{folder / 'pipeline.json'} has schema {content.get('schema')!r}; this version "
-            f"reads {SCHEMA}: train again, or take the version of NerveCeg that wrote it"
-        )
+    path = folder / "pipeline.json"
+    content = _read_json(path, missing=_missing(folder))
     try:
+        content = to_current(content, path)
         for member, weights in content["weights"].items():
             _check_inside(folder, member)
             for stage in reversed(stages_of(folder / member)):
+                for file in ("config.json", "model.safetensors"):
+                    _check_inside(folder, f"{member}/{stage}/{file}")
                 _check_weights(weights_of(folder / member, stage), weights[stage])
         return Description(
             geometry=Geometry.from_dict(content["geometry"]),
@@ -99,11 +104,14 @@ def read_description(folder: Path) -> Description:
             views=make_views(content["views"]),
             calibration=Calibration.from_dict(content["calibration"]),
             rule=Rule.from_dict(content["rule"]),
+            temporal=smoother_of(content.get("temporal")),
             trained_on=frozenset(content["trained_on"]),
             constant_mask=mask_of(content["constant_mask"]),
         )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise NerveCegError(f"{folder / 'pipeline.json'} lacks or misplaces {error}") from error
+    except NerveCegError:
+        raise
+    except MALFORMED as error:
+        raise NerveCegError(f"{path} lacks or misplaces {error!r}: copy it again") from error
 
 
 def assemble(
@@ -186,9 +194,11 @@ def weights_of(folder: Path, stage: str) -> Path:
     return folder / stage / "model.safetensors"
 
 
-def _check_inside(folder: Path, member: str) -> None:
-    if not (folder / member).resolve().is_relative_to(folder.resolve()):
-        raise NerveCegError(f"{folder / 'pipeline.json'} names {member!r}, which lies outside it")
+def _check_inside(folder: Path, name: str) -> None:
+    if not (folder / name).resolve().is_relative_to(folder.resolve()):
+        raise NerveCegError(
+            f"{folder / 'pipeline.json'} names {name!r}, which lies or leads outside its folder"
+        )
 
 
 def _check_weights(path: Path, wanted: str) -> None:
@@ -203,15 +213,9 @@ def _check_weights(path: Path, wanted: str) -> None:
 
 
 def _read_json(path: Path, *, missing: str) -> Mapping[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise NerveCegError(missing) from None
-    except (OSError, ValueError) as error:
-        raise NerveCegError(f"{path} can't be read as JSON ({error})") from error
-    if not isinstance(values, dict):
-        raise NerveCegError(f"{path} holds no JSON object")
-    return values
+    if not path.exists():
+        raise NerveCegError(missing)
+    return read_object(path)
 
 
 def _missing(folder: Path) -> str:
@@ -240,4 +244,6 @@ def mask_of(described: Mapping[str, Any] | None) -> Tensor | None:
     if described is None:
         return None
     height, width = described["size"]
+    if not 0 < height * width <= MOST_PIXELS:
+        raise NerveCegError(f"constant_mask is {height} x {width}: the run's file is damaged")
     return torch.from_numpy(decode_runs(described["runs"], (height, width)).copy())[None, None]

@@ -4,15 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor
-
+from nerveceg.arrays import Array, areas_of, namespace
 from nerveceg.errors import NerveCegError
 from nerveceg.expected_dice import plug_in
 from nerveceg.postprocess import SHAPE_PRIOR, Priors, check_steps, postprocess
 from nerveceg.probability.blur import gaussian_blur
 
-Correct = Callable[[Tensor], Tensor]
+Correct = Callable[[Array], Array]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,19 +106,19 @@ class Rule:
 class Drawing(NamedTuple):
     """The masks that N frames get if they show the nerve."""
 
-    mask: Tensor
+    mask: Array
     """bool [N, 1, H, W]"""
-    expected: Tensor
+    expected: Array
     """float32 [N] in [0, 1], the Dice that the best mask is expected to have then"""
 
     @property
-    def area(self) -> Tensor:
+    def area(self) -> Array:
         """Pixels of the masks, int64 [N]."""
-        return self.mask.flatten(1).sum(dim=1)
+        return areas_of(self.mask)
 
 
 def draw(
-    probability: Tensor,
+    probability: Array,
     rule: Rule,
     correct: Correct | None = None,
     *,
@@ -132,20 +130,20 @@ def draw(
     correct: plug-in expected Dice, float32 [N], to what it is worth; it moves the gate alone.
     priors: as `postprocess` takes them.
     """
-    best = plug_in(probability.nan_to_num())  # who counts the mask, or predicts, refuses NaN
+    # Who counts the mask, or predicts, refuses NaN.
+    best = plug_in(namespace(probability).nan_to_num(probability))
     threshold = best.threshold[:, None, None, None] if rule.mask is None else rule.mask
     masks = postprocess(smooth(probability, rule) >= threshold, rule.postprocess, priors)
-    areas = masks.flatten(1).sum(dim=1)
-    masks = masks & (areas >= rule.area)[:, None, None, None]
+    masks = masks & (areas_of(masks) >= rule.area)[:, None, None, None]
     return Drawing(masks, best.dice if correct is None else correct(best.dice))
 
 
-def smooth(probability: Tensor, rule: Rule) -> Tensor:
+def smooth(probability: Array, rule: Rule) -> Array:
     """Probabilities, float32 [N, 1, H, W] at native pixels, as the rule's threshold cuts them."""
     return gaussian_blur(probability, rule.blur) if rule.blur else probability
 
 
-def passes(presence: Tensor, expected: Tensor, area: Tensor, rule: Rule) -> Tensor:
+def passes(presence: Array, expected: Array, area: Array, rule: Rule) -> Array:
     """Whether the gate lets a frame through, bool [N].
 
     presence, expected: float32 [N], presence and expected Dice. area: [N], pixels of the masks.
@@ -153,7 +151,10 @@ def passes(presence: Tensor, expected: Tensor, area: Tensor, rule: Rule) -> Tens
     if rule.presence is None:
         return presence * expected > 1 - presence
     if rule.mixture_area is not None:
-        return (presence + (area / rule.mixture_area).clamp_max(1) * 5 / 3) / 2 >= rule.presence
+        xp = namespace(presence)
+        share = xp.clip(xp.astype(area, presence.dtype) / rule.mixture_area, None, 1.0)
+        mixture: Array = (presence + share * 5 / 3) / 2
+        return mixture >= rule.presence
     # A miss rate is guaranteed for a gate that keeps the frames at its threshold, also at 0.
     if rule.miss_rate is not None:
         return presence >= rule.presence
@@ -161,8 +162,8 @@ def passes(presence: Tensor, expected: Tensor, area: Tensor, rule: Rule) -> Tens
 
 
 def decide(
-    presence: Tensor, probability: Tensor, rule: Rule, correct: Correct | None = None
-) -> Tensor:
+    presence: Array, probability: Array, rule: Rule, correct: Correct | None = None
+) -> Array:
     """The masks of N frames, bool [N, 1, H, W]; empty where the rule says that no nerve is shown.
 
     presence: float32 [N] in [0, 1].
@@ -174,9 +175,10 @@ def decide(
     return drawing.mask & passed[:, None, None, None]
 
 
-def expected_score(presence: Tensor, expected: Tensor, drawn: Tensor) -> Tensor:
+def expected_score(presence: Array, expected: Array, drawn: Array) -> Array:
     """The Dice that frames are expected to get, float32 [N]: pi * d with a mask, else 1 - pi.
 
     presence, expected: float32 [N]. drawn: bool [N], whether the final mask has a pixel.
     """
-    return torch.where(drawn, presence * expected, 1 - presence)
+    score: Array = namespace(presence).where(drawn, presence * expected, 1 - presence)
+    return score

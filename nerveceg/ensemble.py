@@ -3,42 +3,14 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from nerveceg.models.member import Look, Member
+from nerveceg.engines import Eager, Engine
+from nerveceg.looks import Looks, look
+from nerveceg.models.member import Member
+from nerveceg.models.networks import Network, Networks
 from nerveceg.runtime import Runtime
-from nerveceg.views import PLAIN, View, average_logits
-
-EVERY = slice(None)
-
-
-class Looks:
-    """What M members say of N frames in V views; segmenters run when their masks are asked for."""
-
-    def __init__(
-        self, looks: Sequence[Sequence[Look]], *, views: Sequence[View], size: torch.Size
-    ) -> None:
-        self._looks = looks
-        self._views = views
-        self._size = size
-
-    @property
-    def presence_logits(self) -> Tensor:
-        """float32 [M, V, N]."""
-        members = [[look.presence.float() for look in each] for each in self._looks]
-        return torch.stack([torch.stack(each) for each in members])
-
-    @torch.inference_mode()
-    def mask_logits(self, places: Tensor | slice = EVERY) -> Tensor:
-        """Of the n frames at these places, averaged over the views, float32 [M, n, 1, h, w]."""
-        return torch.stack([self._average(each, places) for each in self._looks])
-
-    def _average(self, looks: Sequence[Look], places: Tensor | slice) -> Tensor:
-        masks = [
-            view.undo(look.mask(places).float(), self._size)
-            for view, look in zip(self._views, looks, strict=True)
-        ]
-        return average_logits(torch.stack(masks))
+from nerveceg.views import PLAIN, View
 
 
 class Ensemble:
@@ -49,18 +21,27 @@ class Ensemble:
         self.views = tuple(views)
         self.use(Runtime(device="cpu"))
 
-    def use(self, runtime: Runtime) -> None:
-        """Run on the runtime's device at its precision from now on."""
-        self._runtime = runtime
+    def use(self, runtime: Runtime, engine: Engine | None = None) -> None:
+        """Run on the runtime's device, by the engine, from now on; by torch if none is named."""
+        self._runtime, self._engine = runtime, engine or Eager()
+        self._loaded: dict[nn.Module, Network] = {}
         for member in self.members:
             runtime.place(member)
 
     @torch.inference_mode()
     def look(self, network_input: Tensor) -> Looks:
         """What the networks say of float32 [N, 1, h, w] in [0, 1]."""
-        seen = [view.look(network_input) for view in self.views]
-        looks = [
-            [member.look(image, autocast=self._runtime.autocast) for image in seen]
+        networks = [
+            Networks(
+                None if member.classifier is None else self._load(member.classifier),
+                self._load(member.segmenter),
+            )
             for member in self.members
         ]
-        return Looks(looks, views=self.views, size=network_input.shape[-2:])
+        return look(networks, network_input, views=self.views)
+
+    def _load(self, module: nn.Module) -> Network:
+        """The module in the engine, where it stays once it has been there."""
+        if module not in self._loaded:
+            self._loaded[module] = self._engine.load(module, self._runtime)
+        return self._loaded[module]

@@ -1,7 +1,6 @@
 """Frames to predictions, file by file."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import groupby
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from nerveceg.data.reading import OnError, Reader, Reading
 from nerveceg.operation import uncalibrated
 from nerveceg.pipeline import Pipeline, Prediction
 from nerveceg.probability.prior import estimate_prevalence
+from nerveceg.processes import deal, gather, gather_named, is_first
 from nerveceg.temporal import FrameByFrame, Smoother
 
 
@@ -29,19 +29,22 @@ def predict_frames(
     """Call `watch` with each decoded frame and its prediction; truth isn't read.
 
     presence: of some frames by id, as `smooth_presence` gives it; it counts in the gate's place.
-    Returns a line for each frame that couldn't be read.
+    Where several processes run, each watches its share. Returns a line for each frame that
+    couldn't be read, by any of them.
 
     Raises:
         DataError: with on_error="stop", a file can't be read.
     """
+    share = deal(frames, batch_size=batch_size)
     reader = Reader(
-        frames,
+        share,
         batch_size=batch_size,
         truth=False,
         workers=pipeline.runtime.worker_count,
         on_error=on_error,
     )
-    with tqdm(total=len(frames), desc="predicting", unit="frame", disable=not progress) as bar:
+    shown = progress and is_first()
+    with tqdm(total=len(share), desc="predicting", unit="frame", disable=not shown) as bar:
         for readings in reader:
             predictions = pipeline.predict_batch(
                 [reading.image for reading in readings],
@@ -50,7 +53,7 @@ def predict_frames(
             for reading, prediction in zip(readings, predictions, strict=True):
                 watch(reading, prediction)
             bar.update(len(readings))
-    return reader.failures
+    return list(gather_named(reader.lost, order=(frame.id for frame in frames)).values())
 
 
 def smooth_presence(
@@ -78,9 +81,12 @@ def smooth_presence(
     if prevalence is None:
         raise uncalibrated(f"temporal={smoother}")
     said = _gate(pipeline, moving, batch_size=batch_size, on_error=on_error, progress=progress)
+    clips: dict[str | None, list[str]] = {}
+    for frame in moving:
+        if frame.id in said:
+            clips.setdefault(frame.clip, []).append(frame.id)
     smooth: dict[str, float] = {}
-    for _, group in groupby(moving, key=lambda frame: frame.clip):
-        ids = [frame.id for frame in group if frame.id in said]
+    for ids in clips.values():
         values = smoother(np.array([said[one] for one in ids]), prevalence=prevalence)
         smooth |= dict(zip(ids, values.tolist(), strict=True))
     return smooth
@@ -112,16 +118,17 @@ def _gate(
     progress: bool,
 ) -> dict[str, float]:
     """What the gate alone says of each frame that can be read, calibrated, by id."""
-    workers = pipeline.runtime.worker_count
-    reader = Reader(frames, batch_size=batch_size, truth=False, workers=workers, on_error=on_error)
+    share, workers = deal(frames, batch_size=batch_size), pipeline.runtime.worker_count
+    reader = Reader(share, batch_size=batch_size, truth=False, workers=workers, on_error=on_error)
     said: dict[str, float] = {}
-    with tqdm(total=len(frames), desc="presence", unit="frame", disable=not progress) as bar:
+    shown = progress and is_first()
+    with tqdm(total=len(share), desc="presence", unit="frame", disable=not shown) as bar:
         for readings in reader:
             network_input = pipeline.network_input([reading.image for reading in readings])
             presence = pipeline.look(network_input).presence.value.tolist()
             said |= zip((reading.frame.id for reading in readings), presence, strict=True)
             bar.update(len(readings))
-    return said
+    return gather_named(said, order=(frame.id for frame in frames))
 
 
 def scorable(pipeline: Pipeline, frames: Sequence[Frame]) -> list[Frame]:
@@ -130,5 +137,7 @@ def scorable(pipeline: Pipeline, frames: Sequence[Frame]) -> list[Frame]:
     A subject is recognised by the bytes of its image files, whatever they are called now.
     """
     known = [frame for frame in frames if frame.mask is not None]
-    seen = {f.subject or f.id for f in frames if digest_of(f.image) in pipeline.trained_on}
+    share = deal(frames, batch_size=64)  # some neighbours together: frames of one file, read once
+    mine = {f.subject or f.id for f in share if digest_of(f.image) in pipeline.trained_on}
+    seen = set().union(*gather(mine))
     return [frame for frame in known if (frame.subject or frame.id) not in seen]

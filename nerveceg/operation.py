@@ -3,11 +3,11 @@
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from nerveceg.arrays import Array, areas_of, namespace
 from nerveceg.calibration import MOST_DICE, Calibration
 from nerveceg.decision import Rule, draw, expected_score, passes
 from nerveceg.errors import NerveCegError
@@ -19,30 +19,30 @@ from nerveceg.views import average_logits
 class Presence(NamedTuple):
     """What the gate says of N frames."""
 
-    value: Tensor
+    value: Array
     """float32 [N], the calibrated probability that a frame shows the nerve"""
-    spread: Tensor
+    spread: Array
     """float32 [N], its standard deviation over members and views; 0 for a single one"""
 
 
 class Decision(NamedTuple):
     """What is decided on N frames."""
 
-    mask: Tensor
+    mask: Array
     """bool [N, 1, H, W], before the gate"""
-    passed: Tensor
+    passed: Array
     """bool [N], whether the gate lets it through"""
-    presence: Tensor
+    presence: Array
     """float32 [N], fused with the mask where the frame could pass, else the gate's alone"""
-    fused: Tensor
+    fused: Array
     """float32 [N], fused with the mask everywhere: what another rule would decide by"""
-    dice: Tensor
+    dice: Array
     """float32 [N], the Dice that the best mask is expected to have if the nerve is there"""
-    score: Tensor
+    score: Array
     """float32 [N], the Dice that the final mask is expected to get"""
 
     @property
-    def final(self) -> Tensor:
+    def final(self) -> Array:
         """Final masks, bool [N, 1, H, W]."""
         return self.mask & self.passed[:, None, None, None]
 
@@ -62,17 +62,20 @@ class OperatingPoint:
     def __post_init__(self) -> None:
         require_priors(self.rule.postprocess, self.priors)
 
-    def presence(self, logits: Tensor) -> Presence:
+    def presence(self, logits: Array) -> Presence:
         """What the gate says, of presence logits, float32 [M, V, N], of members and views."""
-        members = self.calibration.presence(average_logits(logits.transpose(0, 1)))
-        looks = self.calibration.presence(logits).flatten(0, 1)
-        return Presence(members.mean(0), looks.std(0, correction=0))
+        xp = namespace(logits)
+        views_first = xp.permute_dims(logits, (1, 0, 2))
+        members = self.calibration.presence(average_logits(views_first))
+        looks = xp.reshape(self.calibration.presence(logits), (-1, logits.shape[-1]))
+        return Presence(xp.mean(members, axis=0), xp.std(looks, axis=0, correction=0))
 
-    def probability(self, logits: Tensor) -> Tensor:
+    def probability(self, logits: Array) -> Array:
         """Calibrated mask probability, float32 [N, 1, h, w], of logits, float32 [M, N, 1, h, w]."""
-        return self.calibration.pixel(logits).mean(0)
+        mean: Array = namespace(logits).mean(self.calibration.pixel(logits), axis=0)
+        return mean
 
-    def before_mask(self, presence: Tensor) -> Tensor:
+    def before_mask(self, presence: Array) -> Array:
         """Presence, float32 [N], where the rule's prevalence holds, of the gate's, float32 [N].
 
         Raises:
@@ -84,15 +87,16 @@ class OperatingPoint:
             raise uncalibrated(f"rule.prevalence={self.rule.prevalence}")
         return shift(presence, trained=self.calibration.prevalence, target=self.rule.prevalence)
 
-    def after_mask(self, presence: Tensor, expected: Tensor) -> Tensor:
+    def after_mask(self, presence: Array, expected: Array) -> Array:
         """The same after a look at the mask, whose expected Dice is float32 [N]."""
         fusion = self.calibration.fusion
         return self.before_mask(presence if fusion is None else fusion(presence, expected))
 
-    def may_pass(self, presence: Tensor) -> Tensor:
+    def may_pass(self, presence: Array) -> Array:
         """Whether a mask could let the frame through, bool [N]: who needs no segmenter is False."""
-        best = torch.full_like(presence, MOST_DICE)
-        whole_plane = torch.full_like(presence, math.inf)
+        xp = namespace(presence)
+        best = xp.full_like(presence, MOST_DICE)
+        whole_plane = xp.full_like(presence, math.inf)
         return passes(self.after_mask(presence, best), best, whole_plane, self.gate_rule)
 
     @cached_property
@@ -106,10 +110,11 @@ class OperatingPoint:
             return self.rule
         if self.calibration.misses is None:
             raise uncalibrated(f"rule.miss_rate={self.rule.miss_rate}")
-        least = torch.tensor(self.calibration.misses.threshold(self.rule.miss_rate))
-        return replace(self.rule, presence=self.before_mask(least).item())
+        # In float32, as the presence that is held against it: the frame at the threshold is kept.
+        least = np.array([self.calibration.misses.threshold(self.rule.miss_rate)], np.float32)
+        return replace(self.rule, presence=float(self.before_mask(cast(Array, least))[0]))
 
-    def decide(self, presence: Tensor, probability: Tensor) -> Decision:
+    def decide(self, presence: Array, probability: Array) -> Decision:
         """Everything about N frames of one size.
 
         presence: float32 [N], the gate's. probability: float32 [N, 1, H, W], at native pixels.
@@ -117,9 +122,9 @@ class OperatingPoint:
         drawing = draw(probability, self.gate_rule, self.calibration.contour, priors=self.priors)
         asked = self.may_pass(presence)
         fused = self.after_mask(presence, drawing.expected)
-        value = torch.where(asked, fused, self.before_mask(presence))
+        value = namespace(presence).where(asked, fused, self.before_mask(presence))
         passed = asked & passes(fused, drawing.expected, drawing.area, self.gate_rule)
-        drawn = passed & drawing.mask.flatten(1).any(1)
+        drawn = passed & (areas_of(drawing.mask) > 0)
         score = expected_score(value, drawing.expected, drawn)
         return Decision(drawing.mask, passed, value, fused, drawing.expected, score)
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from torch import Tensor
-
-from nerveceg.ensemble import EVERY, Looks
+from nerveceg.arrays import Array, like, namespace
 from nerveceg.errors import NerveCegError
+from nerveceg.looks import EVERY, Looks
 from nerveceg.operation import OperatingPoint, Presence
 
 Given = Sequence[float | None] | None
@@ -29,7 +28,7 @@ class Opinion:
         self.presence: Presence = own if presence is None else _replaced(own, presence)
         """the gate's, calibrated, but for frames of which `presence` says more"""
 
-    def probability(self, places: Tensor | slice = EVERY) -> Tensor:
+    def probability(self, places: Array | slice = EVERY) -> Array:
         """Calibrated mask probability, float32 [n, 1, h, w], of the n frames at these places.
 
         Given that the nerve is there. Segmenters run now.
@@ -40,10 +39,10 @@ class Opinion:
 def _replaced(own: Presence, given: Sequence[float | None]) -> Presence:
     values = zip(own.value.tolist(), given, strict=True)
     better = [value if other is None else other for value, other in values]
-    return own._replace(value=own.value.new_tensor(better))
+    return own._replace(value=like(better, own.value))
 
 
-def refuse_nan(name: str, values: Tensor, places: Sequence[int]) -> None:
+def refuse_nan(name: str, values: Array, places: Sequence[int]) -> None:
     """Stop at a frame whose values, float [N, ...], hold a NaN: it would pass for an empty one.
 
     places: of the frames in their batch.
@@ -51,7 +50,8 @@ def refuse_nan(name: str, values: Tensor, places: Sequence[int]) -> None:
     Raises:
         NerveCegError: for the first such frame.
     """
-    whole = values.flatten(1).sum(1).isfinite().tolist()
+    xp = namespace(values)
+    whole = xp.isfinite(xp.sum(values, axis=tuple(range(1, values.ndim)))).tolist()
     broken = [place for place, fine in zip(places, whole, strict=True) if not fine]
     if broken:
         raise NerveCegError(

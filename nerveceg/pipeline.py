@@ -3,11 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from nerveceg.calibration import Calibration
@@ -24,42 +21,31 @@ from nerveceg.data.filters import Filter
 from nerveceg.data.geometry import Geometry
 from nerveceg.data.images import read_image
 from nerveceg.decision import Rule
+from nerveceg.engines import Eager, Engine
 from nerveceg.ensemble import Ensemble
-from nerveceg.errors import NerveCegError
 from nerveceg.models.member import Member
 from nerveceg.models.saving import load_facts, load_model, save_model
 from nerveceg.operation import OperatingPoint
-from nerveceg.opinion import Given, Opinion, refuse_nan
+from nerveceg.opinion import Given, Opinion
 from nerveceg.postprocess import Priors, load_priors
+from nerveceg.prediction import Grey, Mask, Prediction, predictions_of, require_grey
 from nerveceg.runtime import Runtime
+from nerveceg.temporal import FrameByFrame, Smoother
 from nerveceg.views import PLAIN, View
 
-Grey = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
-
-
-class Prediction(NamedTuple):
-    """What the pipeline says of one frame."""
-
-    presence: float
-    """probability that the frame shows the nerve, after a look at its mask if it got that far"""
-    mask: Mask
-    """bool [H, W] at native pixels, empty where the rule says that no nerve is shown"""
-    expected: float = float("nan")
-    """the Dice that this mask is expected to get; honest where the pipeline is calibrated"""
-    spread: float = 0.0
-    """standard deviation of presence over members and views"""
+__all__ = ["Grey", "Mask", "Pipeline", "Prediction", "load_member"]
 
 
 class Pipeline:
     """Networks, calibration and rule; what training did to a frame is done here too.
 
     members: the networks of each training run; the probabilities of several are averaged.
-    views: what each network sees of a frame; averaged likewise.
+    views: what each network sees of a frame; averaged likewise. temporal: smooths over a clip.
     trained_on: digests of the image files that any stage was trained or chosen on.
     constant_mask: bool [1, 1, h, w], the one mask over the whole frame, on any grid, that fits the
         training frames best; a baseline of every report.
     shape_priors: of each member's training masks, for a rule that names the step; may be none.
+    engine: what runs the networks; torch if none is given.
     """
 
     def __init__(
@@ -71,30 +57,42 @@ class Pipeline:
         views: Sequence[View] = PLAIN,
         calibration: Calibration | None = None,
         rule: Rule | None = None,
+        temporal: Smoother | None = None,
         trained_on: frozenset[str] = frozenset(),
         constant_mask: Tensor | None = None,
         shape_priors: Priors = (),
         runtime: Runtime | None = None,
+        engine: Engine | None = None,
     ) -> None:
         self.ensemble = Ensemble(members, views=views)
         self.geometry = geometry
         self.filter = filter
         self.calibration = calibration or Calibration()
         self.rule = rule or Rule()
+        self.temporal = temporal or FrameByFrame()
         self.trained_on = trained_on
         self.constant_mask = constant_mask
         self.shape_priors = tuple(shape_priors)
-        self.use(runtime or Runtime(device="cpu"))
+        self.use(runtime or Runtime(device="cpu"), engine=engine)
 
-    def use(self, runtime: Runtime) -> "Pipeline":
-        """Run on the runtime's device at its precision from now on."""
-        self.runtime = runtime
-        self.ensemble.use(runtime)
+    def use(self, runtime: Runtime, *, engine: Engine | None = None) -> "Pipeline":
+        """Run on the runtime's device at its precision from now on, by torch or another engine.
+
+        Raises:
+            NerveCegError: the engine doesn't know the device.
+        """
+        self.engine = engine or Eager()
+        self.runtime = self.engine.place(runtime)
+        self.ensemble.use(self.runtime, self.engine)
         return self
 
     def to(self, device: str) -> "Pipeline":
         """Run on that device from now on."""
-        return self.use(replace(self.runtime, device=device))
+        return self.use(replace(self.runtime, device=device), engine=self.engine)
+
+    def describe(self) -> str:
+        """Device, precision and engine in words."""
+        return ", ".join(filter(None, (self.runtime.describe(), self.engine.describe())))
 
     @property
     def operation(self) -> OperatingPoint:
@@ -109,12 +107,7 @@ class Pipeline:
         Raises:
             NerveCegError: an array of another kind.
         """
-        for image in images:
-            if image.dtype != np.uint8 or image.ndim != 2:
-                raise NerveCegError(
-                    f"a frame of {image.dtype} {list(image.shape)}: grey levels as uint8 [H, W] "
-                    "are wanted, or the path of an image file"
-                )
+        require_grey(images)
         levels = network_levels(
             images,
             geometry=self.geometry,
@@ -134,34 +127,9 @@ class Pipeline:
         Raises:
             NerveCegError: an array of another kind, or a network's output is NaN.
         """
-        network_input, point = self.network_input(images), self.operation
-        opinion = self.look(network_input, presence=presence)
-        gate, spread = opinion.presence
-        refuse_nan("presence", gate[:, None], range(len(images)))
-        before = point.before_mask(gate).tolist()
-        predictions = [
-            Prediction(*one)
-            for one in zip(
-                before,
-                [np.zeros(image.shape, dtype=np.bool_) for image in images],
-                [1 - value for value in before],
-                spread.tolist(),
-                strict=True,
-            )
-        ]
-        asked = point.may_pass(gate).nonzero()[:, 0]
-        if len(asked):
-            probability = opinion.probability(asked)
-            refuse_nan("mask probability", probability, asked.tolist())
-            for place, one in zip(asked.tolist(), torch.split(probability, 1), strict=True):
-                native = self.geometry.restore(one, images[place].shape)
-                decision = point.decide(gate[place : place + 1], native)
-                predictions[place] = predictions[place]._replace(
-                    presence=decision.presence.item(),
-                    mask=decision.final[0, 0].cpu().numpy(),
-                    expected=decision.score.item(),
-                )
-        return predictions
+        opinion = self.look(self.network_input(images), presence=presence)
+        shapes = [image.shape for image in images]
+        return predictions_of(shapes, opinion, point=self.operation, geometry=self.geometry)
 
     def predict(self, image: Grey | Path | str) -> Prediction:
         """Prediction for one frame: uint8 [H, W], or the path of an image file."""
@@ -185,24 +153,37 @@ class Pipeline:
             views=self.ensemble.views,
             calibration=self.calibration,
             rule=self.rule,
+            temporal=self.temporal,
             trained_on=self.trained_on,
             constant_mask=self.constant_mask,
         )
         write_description(folder, described)
 
     @classmethod
-    def from_pretrained(cls, folder: Path | str, *, runtime: Runtime | None = None) -> "Pipeline":
-        """The pipeline of a run's folder, on the CPU if no runtime says otherwise.
+    def from_pretrained(
+        cls,
+        folder: Path | str,
+        *,
+        runtime: Runtime | None = None,
+        engine: Engine | None = None,
+    ) -> "Pipeline":
+        """The pipeline of a run's folder, by torch on the CPU if nothing says otherwise.
 
         Raises:
             NerveCegError: a file is missing, damaged or changed.
         """
         folder = Path(folder)
-        return cls.from_description(read_description(folder), folder, runtime=runtime)
+        described = read_description(folder)
+        return cls.from_description(described, folder, runtime=runtime, engine=engine)
 
     @classmethod
     def from_description(
-        cls, described: Description, folder: Path, *, runtime: Runtime | None = None
+        cls,
+        described: Description,
+        folder: Path,
+        *,
+        runtime: Runtime | None = None,
+        engine: Engine | None = None,
     ) -> "Pipeline":
         """The pipeline that a description makes of the networks in a folder.
 
@@ -216,10 +197,12 @@ class Pipeline:
             views=described.views,
             calibration=described.calibration,
             rule=described.rule,
+            temporal=described.temporal,
             trained_on=described.trained_on,
             constant_mask=described.constant_mask,
             shape_priors=load_priors(folder / member / "seg" for member in described.members),
             runtime=runtime,
+            engine=engine,
         )
 
     def _save_member(self, member: Member, folder: Path) -> None:

@@ -1,7 +1,8 @@
 """Where the networks run, at which precision, and with how many helping processes."""
 
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from nerveceg.errors import NerveCegError
+from nerveceg.processes import count, local_rank
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -26,6 +28,9 @@ class Runtime:
     channels_last: memory layout that convolutions like.
     compile: torch.compile the network that trains.
     tensorboard: write scalars, histograms and images beside the JSON log.
+    save_every: updates from one saved state to the next within an epoch; None is every ten
+        minutes. The end of an epoch is saved in any case.
+    deterministic: the same bits twice on a GPU too, which takes longer; a CPU gives them anyway.
     """
 
     device: str = "auto"
@@ -34,12 +39,29 @@ class Runtime:
     channels_last: bool = True
     compile: bool = False
     tensorboard: bool = False
+    save_every: int | None = None
+    deterministic: bool = False
 
     def __post_init__(self) -> None:
+        if self.deterministic:
+            # Read once, when the first matrices are multiplied on a GPU.
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         if self.device.split(":")[0] not in DEVICES:
             raise NerveCegError(f"runtime.device={self.device}: any of {', '.join(DEVICES)}")
+        if not isinstance(self.workers, int) or self.workers < -1:
+            raise NerveCegError(
+                f"runtime.workers={self.workers}: a number of processes is wanted, or -1"
+            )
+        every = self.save_every
+        if every is not None and (not isinstance(every, int) or every < 1):
+            raise NerveCegError(f"runtime.save_every={every}: 1 update or more is wanted, or null")
         if self.precision not in PRECISIONS:
             raise NerveCegError(f"runtime.precision={self.precision}: any of {PRECISIONS}")
+        if count() > 1 and self.device.startswith("cuda:"):
+            raise NerveCegError(
+                f"runtime.device={self.device} would put {count()} processes on one GPU: auto "
+                "gives each its own"
+            )
         try:
             torch.empty(0, device=self.torch_device)
         except (RuntimeError, AssertionError) as error:
@@ -49,15 +71,17 @@ class Runtime:
             ) from error
         if self.tensorboard and find_spec("tensorboard") is None:
             raise NerveCegError(
-                "runtime.tensorboard=true needs TensorBoard: pip install nerveceg[tensorboard]"
+                "runtime.tensorboard=true needs TensorBoard: pip install 'nerveceg[tensorboard]'"
             )
 
     @cached_property
     def torch_device(self) -> torch.device:
         """The device that `device` stands for on this machine."""
-        if self.device != "auto":
+        if self.device not in ("auto", "cuda"):
             return torch.device(self.device)
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if self.device == "auto" and not torch.cuda.is_available():
+            return torch.device("cpu")
+        return torch.device("cuda", local_rank()) if count() > 1 else torch.device("cuda")
 
     @property
     def bfloat16(self) -> bool:
@@ -85,6 +109,19 @@ class Runtime:
     def autocast(self) -> AbstractContextManager[None]:
         """Context in which the networks run at the chosen precision."""
         return torch.autocast(self.torch_device.type, torch.bfloat16, enabled=self.bfloat16)
+
+    @contextmanager
+    def repeatable(self) -> Iterator[None]:
+        """Context in which the same steps give the same bits, where `deterministic` asks for it."""
+        before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+        if self.deterministic:
+            torch.use_deterministic_algorithms(True)
+            torch.backends.cudnn.benchmark = False
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(before[0])
+            torch.backends.cudnn.benchmark = before[1]
 
     def describe(self) -> str:
         """Device and precision in words."""

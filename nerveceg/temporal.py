@@ -1,8 +1,8 @@
 """Presence frame by frame to presence over a clip: it is steadier in time than a gate sees it."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,6 @@ WEIGHTS = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 _EDGE = 1e-6
 """No single frame is more certain than this, or the chain would have no path through two."""
-
-
-class Smoother(Protocol):
-    """Presence of the frames of one clip, in their order, to presence given its neighbours."""
-
-    def __call__(self, presence: Float, *, prevalence: float) -> Float:
-        """float64 [T] in [0, 1] to the same; prevalence: the one that presence is calibrated to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,50 +91,42 @@ class Exponential:
         return smooth
 
 
-def choose_hidden_markov(
-    clips: Sequence[Float], truths: Sequence[NDArray[np.bool_]], *, prevalence: float
-) -> HiddenMarkov:
-    """The chain, its rate among `RATES`, under which the truth of these clips is likeliest.
+Smoother = FrameByFrame | Exponential | HiddenMarkov
+"""Presence of one clip's frames, in their order, to presence given its neighbours."""
 
-    clips: out-of-fold presence of each clip, float64 [T]. truths: bool [T], is the nerve there?
+_NAMED: dict[str, type[FrameByFrame] | type[Exponential] | type[HiddenMarkov]] = {
+    "none": FrameByFrame,
+    "exponential": Exponential,
+    "hmm": HiddenMarkov,
+}
+"""As conf/temporal calls them."""
+
+CANDIDATES: Mapping[str, tuple[Smoother, ...]] = {
+    "none": (FrameByFrame(),),
+    "exponential": tuple(Exponential(weight=weight) for weight in WEIGHTS),
+    "hmm": tuple(HiddenMarkov(rate=rate) for rate in RATES),
+}
+"""What is tried on out-of-fold clips, by the names of conf/temporal."""
+
+
+def describe_smoother(smoother: Smoother) -> dict[str, Any]:
+    """Plain values for a JSON file: its name in conf/temporal and its numbers."""
+    name = next(name for name, kind in _NAMED.items() if isinstance(smoother, kind))
+    return {"kind": name, **asdict(smoother)}
+
+
+def smoother_of(described: Mapping[str, Any] | None) -> Smoother:
+    """The smoother that `describe_smoother` described; None, as before there were any, is none.
 
     Raises:
-        NerveCegError: there are no clips, or their truths are of other lengths.
+        KeyError: no smoother is called that.
+        TypeError: its numbers are others.
+        NerveCegError: a number is out of its range.
     """
-    candidates = [HiddenMarkov(rate=rate) for rate in RATES]
-    return min(candidates, key=_loss_on(clips, truths, prevalence))
-
-
-def choose_exponential(
-    clips: Sequence[Float], truths: Sequence[NDArray[np.bool_]], *, prevalence: float
-) -> Exponential:
-    """The filter, its weight among `WEIGHTS`; all else as `choose_hidden_markov`."""
-    candidates = [Exponential(weight=weight) for weight in WEIGHTS]
-    return min(candidates, key=_loss_on(clips, truths, prevalence))
-
-
-def log_loss(
-    smoother: Smoother,
-    clips: Sequence[Float],
-    truths: Sequence[NDArray[np.bool_]],
-    *,
-    prevalence: float,
-) -> float:
-    """Mean negative log-likelihood of the truth, nats a frame, of smoothed presence."""
-    smooth = np.concatenate([smoother(clip, prevalence=prevalence) for clip in clips])
-    said = np.where(np.concatenate(truths), smooth, 1 - smooth)
-    return float(-np.log(np.maximum(said, _EDGE)).mean())
-
-
-def _loss_on(
-    clips: Sequence[Float], truths: Sequence[NDArray[np.bool_]], prevalence: float
-) -> Callable[[Smoother], float]:
-    if not clips or [len(clip) for clip in clips] != [len(truth) for truth in truths]:
-        raise NerveCegError(
-            f"{len(clips)} clips and {len(truths)} truths: one or more clips are wanted, and the "
-            "truth of each of their frames"
-        )
-    return lambda smoother: log_loss(smoother, clips, truths, prevalence=prevalence)
+    if described is None:
+        return FrameByFrame()
+    numbers = {name: value for name, value in described.items() if name != "kind"}
+    return _NAMED[described["kind"]](**numbers)
 
 
 def _passed(evidence: Float, move: Float, prior: Float) -> Float:

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from torch import Tensor
-from torch.nn import functional
-
+from nerveceg.arrays import Array, log_sigmoid, log_sum_exp, namespace
 from nerveceg.errors import NerveCegError
+from nerveceg.resampling import shrink, stretch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,30 +30,32 @@ class View:
             if not 0.5 <= value <= 2:
                 raise NerveCegError(f"tta.views: {name}={value}, a number in [0.5, 2] is wanted")
 
-    def look(self, image: Tensor) -> Tensor:
+    def look(self, image: Array) -> Array:
         """The view of images, float [N, 1, h, w] in [0, 1]; scaled, it has another size."""
         height, width = image.shape[-2:]
         if self.scale != 1:
             size = (round(height * self.scale), round(width * self.scale))
-            image = functional.interpolate(image, size, mode="bilinear", antialias=True)
+            image = shrink(image, size)
         if self.gamma != 1:
             image = image**self.gamma
         return self._exchange(image)
 
-    def undo(self, mask: Tensor, size: tuple[int, int] | Sequence[int]) -> Tensor:
+    def undo(self, mask: Array, size: tuple[int, int] | Sequence[int]) -> Array:
         """Mask logits of a view, float [N, 1, ., .], where the frame has them, [N, 1, *size]."""
         mask = self._exchange(mask)
         if tuple(mask.shape[-2:]) == tuple(size):
             return mask
-        return functional.interpolate(mask, tuple(size), mode="bilinear")
+        height, width = size
+        return stretch(mask, (height, width))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a JSON file."""
         return asdict(self)
 
-    def _exchange(self, pixels: Tensor) -> Tensor:
-        axes = [axis for axis, wanted in ((-1, self.mirrored), (-2, self.upside_down)) if wanted]
-        return pixels.flip(axes) if axes else pixels
+    def _exchange(self, pixels: Array) -> Array:
+        wanted = {-1: self.mirrored, -2: self.upside_down}
+        axes = tuple(axis for axis, exchanged in wanted.items() if exchanged)
+        return namespace(pixels).flip(pixels, axis=axes) if axes else pixels
 
 
 PLAIN = (View(),)
@@ -77,10 +78,8 @@ def make_views(views: Sequence[Mapping[str, Any]]) -> tuple[View, ...]:
     return tuple(View(**view) for view in views)
 
 
-def average_logits(logits: Tensor) -> Tensor:
+def average_logits(logits: Array) -> Array:
     """The logit of the mean probability over the first axis, float [...]; exact for one view."""
     if len(logits) == 1:
         return logits[0]
-    present = functional.logsigmoid(logits).logsumexp(0)
-    absent = functional.logsigmoid(-logits).logsumexp(0)
-    return present - absent
+    return log_sum_exp(log_sigmoid(logits)) - log_sum_exp(log_sigmoid(-logits))

@@ -10,6 +10,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -32,6 +33,15 @@ from nerveceg.probability.maps import Platt
 
 settings.register_profile("project", deadline=None, max_examples=50, derandomize=True)
 settings.load_profile("project")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _streams_stay_open() -> None:
+    """OpenVINO brings absl, whose handler closes pytest's stream when Hydra sets up logging."""
+    if find_spec("absl") is not None:
+        from absl import logging
+
+        logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 
 @pytest.fixture(scope="session")
@@ -87,25 +97,35 @@ def make_segmenter() -> Callable[[int], Segmenter]:
     return make
 
 
-@pytest.fixture
-def pipeline(
+@pytest.fixture(scope="session")
+def make_pipeline(
     make_classifier: Callable[[int], Classifier],
     make_segmenter: Callable[[int], Segmenter],
     geometry: Geometry,
     frames: list[Frame],
-) -> Pipeline:
+) -> Callable[[], Pipeline]:
     """Untrained networks; half of the frames pass the gate, and a fifth of a frame is mask."""
-    made = Pipeline(
-        [Member(make_classifier(0), make_segmenter(0))],
-        geometry=geometry,
-        rule=Rule(presence=0.0),
-    )
-    network_input = made.network_input([read_image(frame.image) for frame in frames])
-    middle = made.ensemble.look(network_input).presence_logits.quantile(0.5).item()
-    made.calibration = Calibration(presence=Platt(slope=500.0, intercept=-500.0 * middle))
-    level = made.look(network_input).probability().flatten()[::7].quantile(0.8).item()
-    made.rule = Rule(presence=0.5, mask=level, area=20)
-    return made
+
+    def make() -> Pipeline:
+        made = Pipeline(
+            [Member(make_classifier(0), make_segmenter(0))],
+            geometry=geometry,
+            rule=Rule(presence=0.0),
+        )
+        network_input = made.network_input([read_image(frame.image) for frame in frames])
+        middle = made.ensemble.look(network_input).presence_logits.quantile(0.5).item()
+        made.calibration = Calibration(presence=Platt(slope=500.0, intercept=-500.0 * middle))
+        level = made.look(network_input).probability().flatten()[::7].quantile(0.8).item()
+        made.rule = Rule(presence=0.5, mask=level, area=20)
+        return made
+
+    return make
+
+
+@pytest.fixture
+def pipeline(make_pipeline: Callable[[], Pipeline]) -> Pipeline:
+    """The pipeline of `make_pipeline`, for one test alone."""
+    return make_pipeline()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from PIL import Image
 
 from nerveceg.data.dataset import FrameDataset
 from nerveceg.data.phantom import write_phantom
+from nerveceg.outputs.notice import LINE
 from nerveceg.tools import audit, train_cls
 from nerveceg.tools.composition import build, load_split
 from nerveceg.tools.stage import build_stage, datasets
@@ -78,7 +79,7 @@ def test_the_audit_writes_pairs_and_a_picture_of_them_and_says_how_many(necks, r
     assert page.count('<article class="pair"') == min(len(wrong), 60)
     picture = Image.open("out/pairs.png")
     shown = min(len(wrong), 12)
-    assert picture.size == (2 * 580 + 8, shown * (420 + 16 + 8) - 8)
+    assert picture.size == (2 * 580 + 8, shown * (420 + 16 + 8) - 8 + LINE)
     assert f"{shown} of {len(wrong)} contradictory" in err
 
 
@@ -111,6 +112,7 @@ def test_one_command_trains_the_gate_under_each_policy_and_compares(necks, run):
             assert 0 < int(cells[2]) < held_out
 
 
+@pytest.mark.slow
 def test_training_that_keeps_the_labels_is_training_without_the_policies(necks, run, composed):
     from nerveceg.training.fit import fit
 

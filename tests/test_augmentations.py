@@ -8,14 +8,18 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torchvision.transforms import RandAugment, functional
 
 from nerveceg.data.dataset import FrameDataset
+from nerveceg.tools import command
+from nerveceg.tools.composition import load_split
+from nerveceg.tools.stage import datasets
 
 CONF = Path(__file__).parents[1] / "conf" / "augment"
-NAMES = sorted(path.stem for path in CONF.glob("*.yaml"))
+NAMES = sorted(path.stem for path in CONF.glob("*.yaml") if path.stem != "device")
 SIZE = (96, 128)
 
 
@@ -49,6 +53,13 @@ def compose(node):
     return instantiate(
         {"_target_": "nerveceg.data.augment.compose", "transforms": [node]}, _convert_="all"
     )
+
+
+def test_an_unknown_argument_stops_a_run_by_name(frame_folder):
+    config = command.compose([f"data.root={frame_folder}", "cls.model.weights=null"])
+    OmegaConf.update(config.augment.transforms[0], "shaer", [-5, 5], force_add=True)
+    with pytest.raises(InstantiationException, match="shaer"):
+        datasets(config, load_split(config))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -25,6 +25,7 @@ from nerveceg.files import sha256_of
 from nerveceg.models.saving import save_model
 from nerveceg.probability.maps import Beta, Platt
 from nerveceg.probability.misses import MissCurve
+from nerveceg.temporal import FrameByFrame, HiddenMarkov
 from nerveceg.views import View
 
 RULE = Rule(presence=0.6, mask=0.45, area=30, postprocess=("fill_holes",))
@@ -170,8 +171,13 @@ def change(run, **entries):
     return refused(read_description, run)
 
 
-def test_another_schema_is_refused(run):
-    assert "schema 1" in change(run, schema=1)
+@pytest.mark.parametrize(
+    ("schema", "cure"), [(3, "a later version"), (0, "train it again"), (None, "train it again")]
+)
+def test_another_schema_is_refused(run, schema, cure):
+    message = change(run, schema=schema)
+    assert f"schema {schema}" in message
+    assert cure in message
 
 
 @pytest.mark.parametrize(
@@ -279,3 +285,14 @@ def test_a_stage_of_an_older_run_that_says_nothing_of_a_gate_has_one(run):
 def test_a_damaged_file_is_refused_by_its_name(run, text):
     (run / "pipeline.json").write_text(text)
     assert "pipeline.json" in refused(read_description, run)
+
+
+def test_the_smoother_of_clips_comes_back_and_a_run_of_before_has_none(run):
+    write_description(run, replace(describe_trained(run), temporal=HiddenMarkov(rate=0.03)))
+    assert read_description(run).temporal == HiddenMarkov(rate=0.03)
+
+    path = run / "pipeline.json"
+    content = json.loads(path.read_text())
+    del content["temporal"]
+    path.write_text(json.dumps(content))
+    assert read_description(run).temporal == FrameByFrame()

@@ -78,7 +78,21 @@ def make_entry(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "value", [None, True, 3, 1e-05, "", "it's a b", r"^(P\d+)\_", "a=b,c", "null", r"end\\", "[1]"]
+    "value",
+    [
+        None,
+        True,
+        3,
+        1e-05,
+        "",
+        "it's a b",
+        r"^(P\d+)\_",
+        "a=b,c",
+        "null",
+        r"end\\",
+        "[1]",
+        [1, "a,b"],
+    ],
 )
 def test_a_word_says_any_value_so_that_hydra_reads_it_back(value):
     (parsed,) = OverridesParser.create().parse_overrides([word("data.root", value)])
@@ -132,7 +146,10 @@ MISTAKES = {
     ),
     "a misspelt key": (["+ladder.rows.x=['seg.epoch=3']", "ladder.only=x"], "row x: .*seg.epochs"),
     "no second run for the joint ladder": (["ladder=joint"], "against=null: the run of a single"),
-    "an unknown ladder": (["ladder=fast"], "Could not find 'ladder/fast'.* full joint quick"),
+    "an unknown ladder": (
+        ["ladder=fast"],
+        "Could not find 'ladder/fast'.* full head_start joint quick",
+    ),
 }
 
 

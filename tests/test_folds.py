@@ -17,7 +17,7 @@ from nerveceg.data.phantom import write_phantom
 from nerveceg.evaluation.out_of_fold import OutOfFold
 from nerveceg.evaluation.tally import OUT_OF_FOLD, Tally
 from nerveceg.pipeline import Pipeline
-from nerveceg.tools import evaluate, infer, ladder, train_cls, train_seg
+from nerveceg.tools import evaluate, infer, ladder, train_cls, train_seg, tune_temporal
 
 FOLDS = ["data.split.folds=3", "--multirun", "fold=0,1,2"]
 TINY = [
@@ -226,6 +226,7 @@ def test_folds_are_scored_by_the_rule_of_the_command_line(words, wanted, copied,
     assert kept == {**rule, "postprocess": tuple(rule["postprocess"])}
 
 
+@pytest.mark.slow
 def test_views_are_averaged_in_the_file_and_in_the_ensemble(copied, tool):
     status, _, err = tool(evaluate, f"checkpoint={copied}", "tta=scale", "calibration=gate")
     assert status == 0, err
@@ -236,6 +237,7 @@ def test_views_are_averaged_in_the_file_and_in_the_ensemble(copied, tool):
     assert "fused" not in err
 
 
+@pytest.mark.slow
 def test_the_command_line_decides_the_views_of_a_run(trained, others, tool):
     words = [f"checkpoint={trained / 'fold_0'}", f"input={others}", "bootstraps=2"]
     spreads = {}
@@ -247,7 +249,9 @@ def test_the_command_line_decides_the_views_of_a_run(trained, others, tool):
     assert min(spreads["scale"]) > 0
 
 
-@pytest.mark.parametrize(("rate", "infeasible"), [(0.01, True), (0.6, False)])
+@pytest.mark.parametrize(
+    ("rate", "infeasible"), [(0.01, True), pytest.param(0.6, False, marks=SLOW)]
+)
 def test_a_miss_rate_that_few_subjects_cannot_guarantee_is_called_infeasible(
     rate, infeasible, scored, copied, others, tool
 ):
@@ -260,6 +264,7 @@ def test_a_miss_rate_that_few_subjects_cannot_guarantee_is_called_infeasible(
     assert (passed == 0) == infeasible
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [[], ["rule=joint"]], ids=["plain", "joint"])
 def test_folds_without_a_gate_are_scored_uncalibrated(words, copied, tool):
     for fold in range(3):
@@ -319,6 +324,24 @@ def test_the_joint_ladder_climbs_from_a_single_stage_to_the_oracles(scored, copi
     rows = [line.split("|")[1].strip() for line in out.splitlines() if line.startswith("| ")]
     assert (rows[1], rows[-1]) == ("single stage", "+ folds")
     assert "oracle segmenter" in rows
+
+
+def test_a_filter_is_chosen_on_out_of_fold_clips_and_kept(scored, necks, tool, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(scored, run)
+    status, _, err = tool(tune_temporal, f"checkpoint={run}", f"data.root={necks}")
+    assert status == 2
+    assert "data.clips=subject" in err
+
+    words = [f"checkpoint={run}", f"data.root={necks}", "data.clips=subject"]
+    status, out, err = tool(tune_temporal, *words)
+
+    assert status == 0, err
+    assert "32 of 32 frames in clips, 16 subjects" in out
+    for line in ("none ", "exponential ", "hmm "):
+        assert f"\n{line}" in out
+    kept = json.loads((run / "pipeline.json").read_text())["temporal"]
+    assert f"temporal={kept['kind']}" in err
 
 
 def test_one_fold_alone_is_scored_on_its_own_held_out_frames(trained, tool):

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 import torch
 
@@ -12,6 +14,9 @@ CPU = Runtime(device="cpu")
     [
         ({"device": "gpu"}, "runtime.device=gpu", "cuda"),
         ({"precision": "half"}, "runtime.precision=half", "bfloat16"),
+        ({"workers": "many"}, "runtime.workers=many", "-1"),
+        ({"workers": -2}, "runtime.workers=-2", "-1"),
+        ({"save_every": "often"}, "runtime.save_every=often", "null"),
     ],
 )
 def test_an_unknown_choice_is_named_with_those_that_exist(values, named, wanted):
@@ -63,3 +68,20 @@ def test_weights_lie_in_the_memory_layout_asked_for(channels_last):
     layer = Runtime(device="cpu", channels_last=channels_last).place(torch.nn.Conv2d(4, 3, 3))
     last = layer.weight.is_contiguous(memory_format=torch.channels_last)
     assert last == channels_last
+
+
+def test_repeatable_steps_are_asked_for_while_a_run_lasts(monkeypatch):
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    with CPU.repeatable():
+        assert not torch.are_deterministic_algorithms_enabled()
+    assert "CUBLAS_WORKSPACE_CONFIG" not in os.environ
+    exact = Runtime(device="cpu", deterministic=True)
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    with exact.repeatable():
+        assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_fewer_than_one_update_between_states_is_refused():
+    with pytest.raises(NerveCegError, match="runtime.save_every=0: 1 update or more"):
+        Runtime(device="cpu", save_every=0)

@@ -6,13 +6,12 @@ from numpy.typing import NDArray
 
 from nerveceg.errors import NerveCegError
 from nerveceg.temporal import (
-    RATES,
+    CANDIDATES,
     Exponential,
     FrameByFrame,
     HiddenMarkov,
-    choose_exponential,
-    choose_hidden_markov,
-    log_loss,
+    describe_smoother,
+    smoother_of,
 )
 
 Float = NDArray[np.float64]
@@ -79,34 +78,16 @@ def test_the_filter_is_the_running_mean_by_hand() -> None:
     np.testing.assert_allclose(smooth, [0.8, 0.7, 0.775])
 
 
-def simulated(rate: float) -> tuple[list[Float], list[NDArray[np.bool_]]]:
-    """Clips of a chain that changes at `rate`, seen through honest presence."""
-    rng = np.random.default_rng(3)
-    clips, truths = [], []
-    for _ in range(40):
-        state = np.logical_xor.accumulate(np.r_[rng.random() < 0.5, rng.random(79) < rate])
-        # Normal scores at +-0.7 with unit variance have the log odds 2 * 0.7 * score.
-        score = rng.normal(np.where(state, 0.7, -0.7))
-        clips.append(1 / (1 + np.exp(-1.4 * score)))
-        truths.append(state)
-    return clips, truths
+@pytest.mark.parametrize("kind", CANDIDATES)
+def test_a_smoother_comes_back_from_plain_values(kind: str) -> None:
+    for smoother in CANDIDATES[kind]:
+        described = describe_smoother(smoother)
+        assert described["kind"] == kind
+        assert smoother_of(described) == smoother
 
 
-def test_the_chosen_rate_is_the_one_that_made_the_clips_and_it_helps() -> None:
-    clips, truths = simulated(0.05)
-
-    chosen = choose_hidden_markov(clips, truths, prevalence=0.5)
-
-    assert RATES.index(0.03) <= RATES.index(chosen.rate) <= RATES.index(0.08)
-    smoothed = log_loss(chosen, clips, truths, prevalence=0.5)
-    assert smoothed < 0.7 * log_loss(FrameByFrame(), clips, truths, prevalence=0.5)
-
-
-def test_frames_without_memory_are_not_smoothed() -> None:
-    clips, truths = simulated(0.5)
-
-    assert choose_hidden_markov(clips, truths, prevalence=0.5).rate > 0.3
-    assert choose_exponential(clips, truths, prevalence=0.5).weight > 0.7
+def test_a_run_of_before_there_were_smoothers_smooths_nothing() -> None:
+    assert smoother_of(None) == FrameByFrame()
 
 
 @pytest.mark.parametrize("rate", [0, 0.6, -1])
@@ -118,8 +99,3 @@ def test_a_rate_out_of_range_is_refused(rate: float) -> None:
 def test_a_weight_out_of_range_is_refused() -> None:
     with pytest.raises(NerveCegError, match=r"temporal.weight=0"):
         Exponential(weight=0)
-
-
-def test_clips_without_their_truth_are_refused() -> None:
-    with pytest.raises(NerveCegError, match="1 clips and 0 truths"):
-        choose_exponential([np.array([0.5])], [], prevalence=0.5)

@@ -234,7 +234,8 @@ MISTAKES = {
     "a word that is no override": (train_cls, ["epochs"], "KEY=VALUE"),
     "a misspelt key of a sweep": (train_cls, ["-m", "cls.epoch=1,2"], "cls.epochs"),
     "a fold that is no number": (train_cls, ["fold=abc"], "whole number"),
-    "epochs that are no number": (train_cls, ["cls.epochs=ten"], "whole number"),
+    "epochs that are no number": (train_cls, ["cls.epochs=ten"], "a number, such as"),
+    "a word in place of true": (train_cls, ["overwrite=maybe"], "true or false is wanted"),
     "no batch": (train_seg, ["seg.batch_size=0"], "whole number"),
     "a misspelt key at the top": (train_cls, ["nme=x"], "name"),
     "an unknown option": (train_cls, ["cls=resnet99"], "efficientnet_b4"),
@@ -252,7 +253,7 @@ MISTAKES = {
     "an unknown split": (train_cls, ["data.split.by=hospital"], "hospital"),
     "an unknown metric": (train_cls, ["cls.metric=dice"], "auroc"),
     "a wrong word for init": (train_seg, ["seg.init=stage1"], "cls"),
-    "a value that needs quotes": (train_cls, ["name=a(b"], "'name=\"a(b\"'"),
+    "a value that needs quotes": (train_cls, ["cls.metric=a(b"], "'cls.metric=\"a(b\"'"),
     "nothing to resume": (train_cls, ["resume=true"], "resume"),
 }
 

@@ -49,13 +49,17 @@ def _under(config: DictConfig, policy: str) -> DictConfig:
 def _rows(run: DictConfig, policy: str, audit: "Audit") -> list[list[object]]:
     import torch
 
+    from nerveceg.data.cache import Cache
     from nerveceg.data.dataset import FrameDataset
     from nerveceg.models.saving import load_model
     from nerveceg.training.hardness import presence_logits
 
     frames = load_split(run).test
     held_out = FrameDataset(
-        frames, geometry=build(run.data.geometry), filter=build(run.data.filter)
+        frames,
+        geometry=build(run.data.geometry),
+        filter=build(run.data.filter),
+        cache=Cache(kind=run.data.cache, folder=run.data.cache_folder),
     )
     gate = load_model(run_folder(run) / "cls")
     judged = torch.stack(

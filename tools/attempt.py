@@ -98,7 +98,7 @@ def _call(tool: str, words: list[str], entry: Entry) -> str | None:
     above = Path(nerveceg.__file__).parents[1]
     paths = os.pathsep.join(filter(None, (str(above), os.environ.get("PYTHONPATH"))))
     with log.open("w", encoding="utf-8") as file:
-        status = subprocess.run(  # noqa: S603
+        status = subprocess.run(  # noqa: S603 - a list of words, no shell
             [sys.executable, "-m", f"nerveceg.tools.{tool}", *words],
             stdout=file,
             stderr=subprocess.STDOUT,

@@ -60,9 +60,10 @@ def labelled_frames(config: DictConfig) -> "list[Frame]":
 def write_audit(found: "Audit", frames: "list[Frame]", output: Path, *, name: str) -> None:
     """Write pairs.csv and audit.html, and a picture of some contradictory pairs as pairs.png."""
     from nerveceg.data.conflicts import write_pairs
-    from nerveceg.files import replacing, write_text
+    from nerveceg.files import write_text
     from nerveceg.outputs.conflicts import draw_pairs
     from nerveceg.outputs.html.audit_page import audit_page
+    from nerveceg.outputs.notice import with_notice, write_png
 
     write_pairs(output / "pairs.csv", found.pairs)
     write_text(output / "audit.html", audit_page(found, frames, name=name))
@@ -72,13 +73,13 @@ def write_audit(found: "Audit", frames: "list[Frame]", output: Path, *, name: st
     (output / "pairs.png").unlink(missing_ok=True)
     if shown:
         picture = draw_pairs(shown, {frame.id: frame for frame in frames})
-        with replacing(output / "pairs.png") as beside:
-            picture.save(beside, format="PNG")
+        write_png(output / "pairs.png", with_notice(picture))
     logger.info(
         "in %s: audit.html, pairs.csv%s",
         output,
         f", pairs.png with {count} of {len(wrong)} contradictory pairs" if shown else "",
     )
+    logger.info("next: look at %s", output / "audit.html")
 
 
 main = command(audit)

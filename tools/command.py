@@ -2,9 +2,11 @@
 
 import difflib
 import os
+import shlex
+import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, NoReturn
@@ -16,10 +18,14 @@ from hydra.errors import HydraException, InstantiationException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from nerveceg import processes
 from nerveceg.errors import NerveCegError
+from nerveceg.tools.quoting import quote_arguments, quoted
 
 Task = Callable[[DictConfig], float | None]
 MISTAKE = 2
+SHARED = ("train_cls", "train_seg", "infer", "evaluate")
+"""Tools whose work several processes can share."""
 
 
 def command(task: Task) -> Callable[[], None]:
@@ -30,17 +36,30 @@ def command(task: Task) -> Callable[[], None]:
 
     def guarded(config: DictConfig) -> float | None:
         try:
-            return task(config)
+            processes.join(cpu=config.runtime.device == "cpu")
+            with _unwound_by_sigterm():
+                score = task(config)
+            processes.leave()
+            return score
         except (NerveCegError, InstantiationException, OmegaConfBaseException) as error:
             _stop(error)
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            said = " ".join(str(error).split()).rstrip(".")
+            cure = "too little memory is the usual cause; fewer runtime.workers take less"
+            _stop(NerveCegError(f"{said}: {cure}"))
 
     def main() -> None:
         os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
         if {"-h", "--help"} & set(sys.argv[1:]):
-            print(_help(task))
+            if processes.is_first():
+                print(_help(task))
             return
         # argparse refuses overrides on both sides of a flag.
         sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))
+        quote_arguments()
+        _check_launch(task)
         _check_overrides(sys.argv[1:])
         decorate = hydra.main(
             version_base="1.3", config_path="pkg://nerveceg.conf", config_name="config"
@@ -49,6 +68,39 @@ def command(task: Task) -> Callable[[], None]:
         decorate(guarded)()
 
     return main
+
+
+@contextmanager
+def _unwound_by_sigterm() -> Iterator[None]:
+    """Let one of several processes remove what it left half-done when the launcher ends it."""
+    if processes.count() == 1:
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _check_launch(task: Task) -> None:
+    """Let several processes share only what can be shared."""
+    if processes.count() == 1:
+        return
+    if task.__name__ not in SHARED:
+        _stop(
+            NerveCegError(
+                f"{task.__name__} runs as one process: start it without torchrun; "
+                f"{', '.join(SHARED)} are what several share"
+            )
+        )
+    if sys.argv[1:2] in (["-m"], ["--multirun"]):
+        _stop(
+            NerveCegError(
+                f"--multirun in a launch of {processes.count()} processes: each run is a launch of "
+                "its own; give one value a key, or start the sweep without torchrun"
+            )
+        )
 
 
 def _help(task: Task) -> str:
@@ -78,11 +130,32 @@ def _check_overrides(words: list[str]) -> None:
     if stray:
         _stop(NerveCegError(f"{stray[0]} is no override: KEY=VALUE is wanted; --help lists keys"))
     try:
-        compose(_first_of_sweep([word for word in words if not word.startswith("-")]))
+        _check_kinds(_first_of_sweep([word for word in words if not word.startswith("-")]))
     except OverrideParseException as error:
         _stop(NerveCegError(_explain(error, words)))
     except NerveCegError as error:
         _stop(error)
+
+
+def _check_kinds(overrides: list[str]) -> None:
+    """Compose; refuse a word where a number, or true or false, stands without it.
+
+    Raises:
+        NerveCegError: it names the override and what is wanted.
+    """
+    composed = compose(overrides)
+    keys = {word: word.lstrip("+~").partition("=")[0] for word in overrides if "${" not in word}
+    words = {word: key for word, key in keys.items() if _is_word(composed, key)}
+    usual = compose([word for word in overrides if word not in words]) if words else composed
+    for word, key in words.items():
+        value = OmegaConf.select(usual, key)
+        if isinstance(value, int | float):
+            kind = "true or false" if isinstance(value, bool) else f"a number, such as {value},"
+            raise NerveCegError(f"{word}: {kind} is wanted")
+
+
+def _is_word(config: DictConfig, key: str) -> bool:
+    return isinstance(OmegaConf.select(config, key), str)
 
 
 def compose(overrides: list[str]) -> DictConfig:
@@ -119,8 +192,8 @@ def _first_of_sweep(overrides: list[str]) -> list[str]:
 def _explain(error: Exception, overrides: list[str]) -> str:
     """Hydra's message in one line, with the nearest names."""
     if isinstance(error, OverrideParseException):
-        key, _, value = error.override.partition("=")
-        return f"{error.override} can't be parsed; in quotes it can: '{key}=\"{value}\"'"
+        cure = shlex.quote(quoted(error.override))
+        return f"{error.override} can't be parsed; in quotes it can: {cure}"
     text = " ".join(str(error).replace("\t", " ").split())
     if "Could not override" not in text:
         return text.split(" Config search path")[0]
@@ -154,5 +227,6 @@ def _stop(error: BaseException) -> NoReturn:
     while isinstance(error, HydraException) and error.__cause__ is not None:
         error = error.__cause__
     line = " ".join(str(error).split())
-    print(f"error: {line}", file=sys.stderr)
-    raise SystemExit(MISTAKE)
+    if processes.speaks():
+        print(f"error: {line}", file=sys.stderr)
+    raise SystemExit(getattr(error, "status", MISTAKE))

@@ -35,6 +35,8 @@ def compare(config: DictConfig) -> float:
     if config.output:
         write_text(Path(config.output) / "comparison.json", found.to_json())
         logger.info("comparison.json is in %s", config.output)
+    else:
+        logger.info("next: output=FOLDER keeps the figures as comparison.json")
     return found.dice.difference.value
 
 

@@ -1,14 +1,16 @@
 """The composed configuration to typed objects: frames, their split, the run's folder."""
 
-import json
 import logging
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from nerveceg.documents import read_object
 from nerveceg.errors import NerveCegError
+from nerveceg.processes import agree
 
 if TYPE_CHECKING:
     from nerveceg.data.frames import Frame
@@ -27,13 +29,30 @@ def load_frames(data: DictConfig) -> "list[Frame]":
     from nerveceg.data.frames import find_frames
 
     root = data.root or (Path(data.table).parent if data.table else None)
-    return find_frames(
+    frames = find_frames(
         root or ensure_phantom(data.phantom) / "train",
         table=data.table,
         mask_folder=data.mask_folder,
         subject_pattern=data.subject_pattern,
         category=data.category,
+        clips=data.clips,
     )
+    warn_of_words(frames)
+    return frames
+
+
+def warn_of_words(frames: "list[Frame]") -> None:
+    """Say so where DICOM files don't say which part of a picture is ultrasound."""
+    from nerveceg.data.sources import file_of, may_show_words
+
+    files = [file for file in {file_of(f.image) for f in frames} if may_show_words(file)]
+    if files:
+        logger.warning(
+            "%d DICOM files state no ultrasound region, such as %s: names burned into their "
+            "pictures stay there, and come into overlays and reports",
+            len(files),
+            min(files).name,
+        )
 
 
 def load_known(config: DictConfig) -> "list[Frame]":
@@ -63,6 +82,8 @@ def load_split(config: DictConfig) -> "Split":
         folds=split.folds,
         validation_share=split.validation_share,
         seed=split.seed,
+        train_subjects=_whole_or_none("data.split.train_subjects", split.train_subjects),
+        subjects_seed=split.subjects_seed,
     )
 
 
@@ -72,8 +93,16 @@ def _whole(name: str, value: object) -> int:
     return value
 
 
+def _whole_or_none(name: str, value: object) -> int | None:
+    return None if value is None else _whole(name, value)
+
+
 def ensure_phantom(phantom: DictConfig) -> Path:
     """The folder of the phantom, written first if it isn't there."""
+    return agree(partial(_ensure_phantom, phantom))
+
+
+def _ensure_phantom(phantom: DictConfig) -> Path:
     from nerveceg.data.phantom import write_phantom
 
     folder = Path(phantom.folder)
@@ -89,6 +118,7 @@ def ensure_phantom(phantom: DictConfig) -> Path:
             label_noise=phantom.label_noise,
             exact_twins=phantom.exact_twins,
             near_twins=phantom.near_twins,
+            shuffled=phantom.shuffled,
             processes=None,
         )
     return folder
@@ -99,13 +129,16 @@ def _check_phantom(folder: Path, phantom: DictConfig) -> None:
     path = folder / "phantom.json"
     if not path.is_file():
         raise NerveCegError(f"{folder} holds no phantom: data.phantom.folder=OTHER, or delete it")
-    made = json.loads(path.read_text(encoding="utf-8"))
+    made = read_object(path)
     protocol = made["protocol"]
     there = {
         "subjects": made["subjects"],
         "frames_per_subject": protocol["frames"],
         "seed": made["seed"],
-        **{name: protocol[name] for name in ("label_noise", "exact_twins", "near_twins")},
+        **{
+            name: protocol[name]
+            for name in ("label_noise", "exact_twins", "near_twins", "shuffled")
+        },
     }
     for name, value in there.items():
         if phantom[name] != value:

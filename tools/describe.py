@@ -43,6 +43,7 @@ def describe(config: DictConfig) -> float:
         spacing_mm=config.data.spacing_mm or _spacing_mm(description),
     )
     print(description_table(description))
+    logger.info("next: look at %s, then train: python tools/train_cls.py", output / "data.html")
     share = description.all.prevalence
     return float("nan") if share is None else share
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Quote, QuotedString
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from nerveceg.errors import NerveCegError
 from nerveceg.tools.command import compose
@@ -19,7 +19,7 @@ THE_LADDERS_OWN = (
 )
 """Keys whose words say what the ladder does, not what its rows do."""
 
-THE_ROWS_OWN = ("geometry", "filter", "conflicts")
+THE_ROWS_OWN = ("geometry", "filter", "conflicts", "stream")
 """Of the data: what an experiment may decide; which frames, and which are held out, it may not."""
 
 THE_SCORES = ("data", "augment", "cls", "seg", "tta", "rule", "seed", "fold")
@@ -72,7 +72,7 @@ def make_entries(
     Raises:
         NerveCegError: a row doesn't compose; the line names what is wrong, and what there is.
     """
-    common = [*shared, *_given(), *_data_words(config.data), word("out", _parent(config))]
+    common = [*shared, *given_words(), *data_words(config.data), word("out", _parent(config))]
     return {
         name: _entry(name, [*words, *common, word("name", name)], seconds)
         for name, words in rows.items()
@@ -98,17 +98,18 @@ def _parent(config: DictConfig) -> str:
     return os.fspath(Path(config.out, str(config.name)))
 
 
-def _given() -> list[str]:
+def given_words() -> list[str]:
     """What the command line says of every row."""
     words = HydraConfig.get().overrides.task
     return [each for each in words if _head(each) not in THE_LADDERS_OWN]
 
 
 def _head(override: str) -> str:
+    """The first part of the key that an override names."""
     return override.lstrip("+~").split("=")[0].split(".")[0].split("@")[0]
 
 
-def _data_words(data: DictConfig) -> list[str]:
+def data_words(data: DictConfig) -> list[str]:
     """Which frames there are and which are held out, the same for every row."""
     same = {key: data[key] for key in data if key not in THE_ROWS_OWN}
     return [word(f"data.{key}", value) for key, value in _leaves(OmegaConf.create(same))]
@@ -123,11 +124,17 @@ def _leaves(node: DictConfig, prefix: str = "") -> list[tuple[str, Any]]:
 
 
 def word(key: str, value: object) -> str:
-    """An override that gives a key this text, number, truth value or null."""
+    """An override that gives a key this text, number, truth value, null, or a list of these."""
+    return f"{key}={_spelt(value)}"
+
+
+def _spelt(value: object) -> str:
     if value is None:
-        return f"{key}=null"
+        return "null"
     if isinstance(value, bool):
-        return f"{key}={str(value).lower()}"
+        return str(value).lower()
     if isinstance(value, int | float):
-        return f"{key}={value}"
-    return f"{key}={QuotedString(text=str(value), quote=Quote.single).with_quotes()}"
+        return str(value)
+    if isinstance(value, list | tuple | ListConfig):
+        return f"[{','.join(map(_spelt, value))}]"
+    return str(QuotedString(text=str(value), quote=Quote.single).with_quotes())

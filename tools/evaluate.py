@@ -23,18 +23,24 @@ def evaluate(config: DictConfig) -> float:
     """Score the pipeline; returns the full-set Dice."""
     from nerveceg.errors import NerveCegError
     from nerveceg.inference import scorable
+    from nerveceg.processes import count
     from nerveceg.tools.folds import fold_folders, score_folds
     from nerveceg.tools.predictions import score_predictions
     from nerveceg.tools.trained import (
         checkpoint_folder,
         frames_to_predict,
         load_pipeline_of,
+        presence_over_clips,
         report_on,
         require_whole,
         take_prevalence,
     )
 
     if config.predictions:
+        if count() > 1:
+            raise NerveCegError(
+                f"predictions={config.predictions} takes no network: start it without torchrun"
+            )
         return score_predictions(config)
     run = checkpoint_folder(config)
     if config.input is None and fold_folders(run):
@@ -49,9 +55,12 @@ def evaluate(config: DictConfig) -> float:
             "stage was trained on are wanted"
         )
     output = Path(config.output or run)
-    score, failures = report_on(config, pipeline, scored, output)
+    presence = presence_over_clips(config, pipeline, frames)
+    score, failures = report_on(config, pipeline, scored, output, presence=presence)
     page = "report.html, " if config.html else ""
     logger.info("%sreport.json, frames.csv, subjects.csv and tally.npz are in %s", page, output)
+    if config.html:
+        logger.info("next: look at %s", output / "report.html")
     require_whole(failures)
     return score
 

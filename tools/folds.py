@@ -1,6 +1,7 @@
 """What evaluate.py does with a run of several folds: out-of-fold predictions, one report."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from nerveceg.errors import NerveCegError
+from nerveceg.processes import is_first
 from nerveceg.tools.composition import build, load_known
+from nerveceg.tools.console import next_step
 from nerveceg.tools.pages import keep_masks, write_html
 from nerveceg.tools.trained import (
     facts_of,
     rule_of,
     show_report,
+    spacing_of,
     take_data_of,
     warn_infeasible,
 )
@@ -48,6 +52,8 @@ def score_folds(config: DictConfig, run: Path) -> float:
     config.fold = None  # that of the data is one fold's, the report is the run's
     described = {k: describe_trained(folder) for k, folder in folders.items()}
     predictions, frames = gather_folds(config, run, build(config.tta))
+    if not is_first():
+        return math.nan  # what is left takes no network: the first process does it
     predictions.save(run / "oof.npz")
     fitted = calibrate(predictions, build(config.calibration))
     logger.info("calibration by %s", _in_words(fitted.losses))
@@ -65,7 +71,7 @@ def score_folds(config: DictConfig, run: Path) -> float:
         constants={k: one.constant_mask for k, one in described.items()},
         priors={k: load_priors([folder / "seg"]) for k, folder in folders.items()},
         watch=keeper,
-        spacing_mm=config.data.spacing_mm,
+        spacing_mm=spacing_of(config, frames),
         resamples=config.bootstraps,
         facts=facts_of(config, rule, split=f"{config.data.split.by}, out of {len(folders)} folds"),
     )
@@ -75,6 +81,7 @@ def score_folds(config: DictConfig, run: Path) -> float:
     if keeper is not None:
         write_html(evaluation, output, run=run, frames=frames, keeper=keeper)
     logger.info("oof.npz and the ensemble of the folds, pipeline.json, are in %s", run)
+    next_step("tools/infer.py", f"checkpoint={run}", "input=FOLDER")
     return evaluation.report.dice.value
 
 
@@ -134,6 +141,7 @@ def _folds(
     from nerveceg.pipeline import Pipeline
 
     split, runtime, frames = config.data.split, build(config.runtime), load_known(config)
+    engine = build(config.engine)
     folds = {}
     for k, folder in folders.items():
         sides = split_frames(
@@ -145,7 +153,7 @@ def _folds(
             seed=split.seed,
         )
         described = replace(describe_trained(folder), views=tuple(views))
-        pipeline = Pipeline.from_description(described, folder, runtime=runtime)
+        pipeline = Pipeline.from_description(described, folder, runtime=runtime, engine=engine)
         folds[k] = Fold(pipeline, sides.test)
     return folds
 

@@ -14,13 +14,15 @@ if not __package__:
 from omegaconf import DictConfig
 
 from nerveceg.tools.command import command
-from nerveceg.tools.composition import build, data_in_words
+from nerveceg.tools.composition import data_in_words
 from nerveceg.tools.trained import (
     checkpoint_folder,
     frames_to_predict,
     load_pipeline_of,
+    presence_over_clips,
     report_on,
     require_whole,
+    spacing_of,
     take_prevalence,
 )
 
@@ -36,6 +38,7 @@ def infer(config: DictConfig) -> float | None:
     """Predict; returns the full-set Dice of the frames whose truth is known."""
     from nerveceg.explanation import make_explainer
     from nerveceg.inference import scorable
+    from nerveceg.outputs.answer import answer_line
     from nerveceg.outputs.predictions import PredictionWriter
 
     pipeline = load_pipeline_of(config)
@@ -51,7 +54,7 @@ def infer(config: DictConfig) -> float | None:
         len(frames),
         config.input or data_in_words(config),
         len(scored),
-        pipeline.runtime.describe(),
+        pipeline.describe(),
     )
     with PredictionWriter(
         output,
@@ -63,9 +66,13 @@ def infer(config: DictConfig) -> float | None:
         explain=None if explainer is None else explainer.explain,
     ) as writer:
         score, failures = _predict(config, pipeline, writer, scored=scored, rest=rest)
-        writer.finish()
+        rows = writer.finish()
+    if len(rows) == 1:
+        print(answer_line(rows[0], spacing_mm=spacing_of(config, frames)))
     found = ", ".join(sorted(path.name for path in output.iterdir()))
     logger.info("in %s: %s", output, found)
+    if scored and config.html:
+        logger.info("next: look at %s", output / "report.html")
     require_whole(failures)
     return score
 
@@ -79,17 +86,11 @@ def _predict(
     rest: "list[Frame]",
 ) -> tuple[float | None, list[str]]:
     """Predict all and score some; returns their full-set Dice and what couldn't be read."""
-    from nerveceg.inference import predict_frames, smooth_presence
+    from nerveceg.inference import predict_frames
 
     score: float | None = None
     failures: list[str] = []
-    presence = smooth_presence(
-        pipeline,
-        [*scored, *rest],
-        build(config.temporal),
-        batch_size=config.batch_size,
-        on_error=config.on_error,
-    )
+    presence = presence_over_clips(config, pipeline, [*scored, *rest])
     if rest:
         failures += predict_frames(
             pipeline,

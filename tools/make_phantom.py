@@ -1,6 +1,7 @@
 """Write a phantom data set in Kaggle's layout.
 
 python tools/make_phantom.py data.phantom.folder=data/necks data.phantom.subjects=47
+python tools/make_phantom.py data.phantom.folder=data/sweeps data.phantom.shuffled=false
 """
 
 import logging
@@ -13,6 +14,7 @@ if not __package__:
 from omegaconf import DictConfig
 
 from nerveceg.tools.command import command
+from nerveceg.tools.console import next_step
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +29,7 @@ def make_phantom(config: DictConfig) -> None:
         raise NerveCegError(f"{folder} is there already: data.phantom.folder=OTHER, or delete it")
     ensure_phantom(config.data.phantom)
     logger.info("frames and masks are in %s/train, the truth behind them in truth.csv", folder)
+    next_step("tools/describe.py", f"data.root={folder / 'train'}", f"output={folder / 'look'}")
 
 
 main = command(make_phantom)

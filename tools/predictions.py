@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from nerveceg.tools.composition import build, data_in_words, load_frames
-from nerveceg.tools.trained import frames_to_predict, require_whole
+from nerveceg.tools.trained import frames_to_predict, require_whole, spacing_of
 
 if TYPE_CHECKING:
     from nerveceg.data.frames import Frame
@@ -23,10 +23,11 @@ def score_predictions(config: DictConfig) -> float:
     from nerveceg.evaluation.masks import evaluate_masks
     from nerveceg.outputs.table import report_table
 
+    frames = frames_to_score(config)
     report, failures, unused = evaluate_masks(
         Path(config.predictions),
-        frames_to_score(config),
-        spacing_mm=config.data.spacing_mm,
+        frames,
+        spacing_mm=spacing_of(config, frames),
         resamples=config.bootstraps,
         facts=_facts(config),
         on_error=config.on_error,

@@ -4,11 +4,13 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from nerveceg.errors import NerveCegError
 from nerveceg.tools.composition import build
+from nerveceg.tools.private import keep_configuration
+from nerveceg.tools.recorded import read_recorded
+from nerveceg.tools.relaunch import keep_launch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,19 +23,36 @@ if TYPE_CHECKING:
 
 MUST_STAY = ("data", "augment", "loss", "optimizer", "schedule", "seed", "fold")
 """What a resumed run may not change, beside the stage's own node."""
+MAY_CHANGE = ("cache", "cache_folder")
+"""Of `data`: where decoded frames are kept, which changes nothing that is seen."""
 
 
 def check_stage_folder(folder: Path, config: DictConfig) -> None:
     """Refuse to mix runs: a folder in use, nothing to resume, or another configuration."""
-    stopped = (folder / "state").is_dir()
-    if config.resume and not stopped:
-        raise NerveCegError(
-            f"resume=true, but {folder} holds no finished epoch: overwrite=true starts it anew"
-        )
+    from nerveceg.training.lock import refuse_if_locked
+
+    refuse_if_locked(folder)
+    _check_free(folder, config)
     if config.resume:
         _check_same(folder, config)
-    elif folder.exists() and not config.overwrite:
-        cure = "resume=true goes on with it, " if stopped else ""
+
+
+def has_state(folder: Path) -> bool:
+    """Whether a run left a state there; one that was stopped before its first begins anew."""
+    return any((folder / "state").glob("*.safetensors"))
+
+
+def _check_free(folder: Path, config: DictConfig) -> None:
+    """Refuse a folder that holds another run, or none where one is to be resumed."""
+    from nerveceg.training.lock import LOCK
+
+    if config.resume:
+        if not (folder / "config.yaml").is_file():
+            raise NerveCegError(
+                f"resume=true, but {folder} holds no run: leave resume=true out to begin one"
+            )
+    elif any(path.name != LOCK for path in folder.glob("*")) and not config.overwrite:
+        cure = "resume=true goes on with it, " if has_state(folder) else ""
         raise NerveCegError(
             f"{folder} holds a run already: name=OTHER starts a new one, {cure}overwrite=true "
             "replaces it"
@@ -93,21 +112,34 @@ def training_prior(config: DictConfig, split: "Split") -> "ShapePrior | None":
 
 def begin_stage(folder: Path, config: DictConfig, *, prior: "ShapePrior | None" = None) -> None:
     """Empty the folder unless the run is resumed; keep the configuration and the prior there."""
-    from nerveceg.files import write_text
-
+    _check_free(folder, config)  # once more: since the first time, another run may have ended there
     if not config.resume:
-        shutil.rmtree(folder, ignore_errors=True)
+        _empty(folder)
         (folder.parent / "pipeline.json").unlink(missing_ok=True)
-    write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
+    keep_configuration(folder, config)
+    keep_launch(folder)
     if prior is not None:
         prior.save(folder)
 
 
+def _empty(folder: Path) -> None:
+    """Remove all but the lock, which this process holds."""
+    from nerveceg.training.lock import LOCK
+
+    for path in folder.glob("*"):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != LOCK:
+            path.unlink()
+
+
 def _check_same(folder: Path, config: DictConfig) -> None:
     """A resumed run goes on with what it began with; the file is read as data alone."""
-    began = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    began = read_recorded(folder)
     now = OmegaConf.to_container(config, resolve=True)
     assert isinstance(now, dict)  # noqa: S101
+    for node in (began, now):
+        node["data"] = {key: value for key, value in node["data"].items() if key not in MAY_CHANGE}
     for key in (*MUST_STAY, folder.name):
         if began.get(key) != now[key]:
             raise NerveCegError(

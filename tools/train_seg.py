@@ -24,18 +24,16 @@ if TYPE_CHECKING:
 
 def train_seg(config: DictConfig) -> float:
     """Train stage 2; returns its best validation score."""
-    from nerveceg.errors import NerveCegError
     from nerveceg.models.weights import copy_encoder_weights
+    from nerveceg.tools.beginnings import ENCODER
     from nerveceg.tools.stage import build_stage, train_stage
 
     arguments = build_stage(config, "seg")
-    init = arguments.pop("init")
-    if init == "cls":
+    if config.seg.init == ENCODER:
         copy_encoder_weights(stage_1(config), arguments["model"])
-    elif init is not None:
-        raise NerveCegError(f"seg.init={init}: null, or cls for the encoder of stage 1")
     check_heads(config, arguments["objective"])
-    gated = config.cls.model is not None
+    # Of a stream the next epoch shows other frames: no one knows yet which of them are hard.
+    gated = config.cls.model is not None and config.data.stream is None
     harden = partial(ask_stage_1, config) if gated and config.seg.objective.negatives > 0 else None
     return train_stage(config, "seg", arguments=arguments, before=harden)
 

@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import yaml
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from nerveceg.errors import DataError, NerveCegError
-from nerveceg.tools.composition import build, data_in_words, load_split, run_folder
+from nerveceg.processes import agree, gather_named, is_first, wait
+from nerveceg.tools.composition import build, data_in_words, load_split, run_folder, warn_of_words
 from nerveceg.tools.pages import keep_masks, write_html
+from nerveceg.tools.private import configuration_file, require_local
+from nerveceg.tools.recorded import recorded_data
 
 if TYPE_CHECKING:
     from nerveceg.calibration import Calibration
@@ -48,33 +50,41 @@ def frames_to_predict(config: DictConfig) -> "list[Frame]":
             )
         take_data_of(config, run)
         return load_split(config).test
-    return find_frames(
+    frames = find_frames(
         config.input,
         table=config.input_table,
         mask_folder=config.input_masks,
         subject_pattern=config.data.subject_pattern,
         category=config.data.category,
+        clips=config.data.clips,
     )
+    warn_of_words(frames)
+    return frames
 
 
 def take_data_of(config: DictConfig, run: Path) -> None:
     """What the run was trained on, unless the command line names data; read as data alone."""
-    path = run / "seg" / "config.yaml"
     named = any(word.lstrip("+").startswith("data") for word in HydraConfig.get().overrides.task)
-    if path.is_file() and not named:
-        began = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if configuration_file(run / "seg").is_file() and not named:
+        data, config.fold = recorded_data(run / "seg")
         # Merged, since a run of an earlier version lacks the keys that came later.
-        config.data, config.fold = OmegaConf.merge(config.data, began["data"]), began["fold"]
+        config.data = OmegaConf.merge(config.data, data)
+        require_local(config.data, run)
 
 
 def load_pipeline_of(config: DictConfig) -> "Pipeline":
     """The run's pipeline on the configured device, with what the command line says of it."""
     from nerveceg.pipeline import Pipeline
 
-    pipeline = Pipeline.from_pretrained(checkpoint_folder(config), runtime=build(config.runtime))
+    pipeline = Pipeline.from_pretrained(
+        checkpoint_folder(config), runtime=build(config.runtime), engine=build(config.engine)
+    )
     pipeline.rule = rule_of(config, pipeline.rule)
-    if any(word.lstrip("+").startswith("tta") for word in HydraConfig.get().overrides.task):
+    words = [word.lstrip("+") for word in HydraConfig.get().overrides.task]
+    if any(word.startswith("tta") for word in words):
         pipeline.ensemble.views = build(config.tta)
+    if any(word.startswith("temporal") for word in words):
+        pipeline.temporal = build(config.temporal)
     warn_infeasible(pipeline.calibration, pipeline.rule)
     return pipeline
 
@@ -118,6 +128,21 @@ def rule_of(config: DictConfig, saved: "Rule") -> "Rule":
     return Rule.from_dict({**saved.to_dict(), **{key: stated[key] for key in keys}})
 
 
+def presence_over_clips(
+    config: DictConfig, pipeline: "Pipeline", frames: "Sequence[Frame]"
+) -> dict[str, float]:
+    """Presence of the frames of clips by id, smoothed as the pipeline does; of others nothing."""
+    from nerveceg.inference import smooth_presence
+
+    return smooth_presence(
+        pipeline,
+        frames,
+        pipeline.temporal,
+        batch_size=config.batch_size,
+        on_error=config.on_error,
+    )
+
+
 def report_on(
     config: DictConfig,
     pipeline: "Pipeline",
@@ -130,7 +155,7 @@ def report_on(
     """Evaluate, print and write the report; returns the full-set Dice and what couldn't be read."""
     from nerveceg.evaluation.evaluate import evaluate
 
-    smoothing = {"temporal": str(build(config.temporal))} if presence else {}
+    smoothing = {"temporal": str(pipeline.temporal)} if presence else {}
     keeper = keep_masks(watch) if config.html else None
     evaluation = evaluate(
         pipeline,
@@ -139,12 +164,14 @@ def report_on(
         on_error=config.on_error,
         watch=keeper or watch,
         presence=presence,
-        spacing_mm=spacing_of(config, frames),
+        spacing_mm=agree(lambda: spacing_of(config, frames)),
         resamples=config.bootstraps,
         facts=facts_of(config, pipeline.rule) | smoothing,
     )
     show_report(evaluation, output)
     if keeper is not None:
+        keeper.runs = gather_named(keeper.runs, order=[frame.id for frame in frames])
+    if keeper is not None and is_first():
         write_html(evaluation, output, run=checkpoint_folder(config), frames=frames, keeper=keeper)
     return evaluation.report.dice.value, evaluation.failures
 
@@ -158,9 +185,11 @@ def spacing_of(config: DictConfig, frames: "Sequence[Frame]") -> float | None:
 
 
 def show_report(evaluation: "Evaluation", output: Path) -> None:
-    """Write the report and the tally to a folder, and print the report."""
+    """Write the report and the tally to a folder, and print the report; the first process does."""
     from nerveceg.outputs.table import report_table
 
+    if not is_first():
+        return
     evaluation.report.save(output)
     evaluation.tally.save(output / "tally.npz")
     print(report_table(evaluation.report))
@@ -171,6 +200,7 @@ def require_whole(failures: Sequence[str]) -> None:
     if failures:
         for line in failures:
             logger.warning("left out: %s", line)
+        wait()  # the launcher ends all processes once one has failed
         raise DataError(f"{len(failures)} frames could not be scored and were left out (see above)")
 
 

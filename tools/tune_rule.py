@@ -13,6 +13,7 @@ if not __package__:
 from omegaconf import DictConfig
 
 from nerveceg.tools.command import command
+from nerveceg.tools.console import next_step
 from nerveceg.tools.trained import checkpoint_folder
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ def tune_rule(config: DictConfig) -> float:
     print(tuning_table(tuning))
     write_description(run, replace(described, rule=rule))
     logger.info("the rule is in %s", run / "pipeline.json")
+    next_step("tools/infer.py", f"checkpoint={run}", "input=FOLDER")
     return tuning.lines[0].dice.value
 
 

@@ -10,14 +10,24 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
-from tqdm import tqdm
 
+from nerveceg.data.cache import Cache
+from nerveceg.data.decoding import Grey, load_frame, network_levels
 from nerveceg.data.filters import Filter
 from nerveceg.data.frames import Frame
 from nerveceg.data.geometry import Geometry
-from nerveceg.data.images import read_image, read_mask
+from nerveceg.data.on_device import DeviceAugmentation
 
-Grey = NDArray[np.uint8]
+__all__ = [
+    "Augmentation",
+    "Batch",
+    "FrameDataset",
+    "as_input",
+    "augmented",
+    "collate",
+    "load_frame",
+    "network_levels",
+]
 
 
 class Batch(NamedTuple):
@@ -50,15 +60,21 @@ class Augmentation(Protocol):
 
 
 class FrameDataset(Dataset[Batch]):
-    """Decoded frames at the networks' size, kept as uint8; one byte a pixel and as much for masks.
+    """Decoded frames at the networks' size, kept as uint8; a byte a pixel, and a bit for its mask.
 
     An item's key is (epoch, place): what augmentation does to a frame follows from the seed, the
     epoch and the frame alone, whatever the number of workers.
 
     filter: of the frames at the networks' size; augmentation changes what it left.
+    cache: where they are kept; None is memory.
+    augment: of each frame as it is read, or of whole batches by
+        `augmented_on_device`.
     target, weight: what else than its own truth each training frame teaches, both [F]
     (`nerveceg.data.conflicts.training_labels`); None is the truth, with weight 1.
     """
+
+    shuffled = True
+    """Whether an epoch should show its frames in random order."""
 
     def __init__(
         self,
@@ -66,26 +82,29 @@ class FrameDataset(Dataset[Batch]):
         *,
         geometry: Geometry,
         filter: Filter | None = None,
-        augment: Augmentation | None = None,
+        cache: Cache | None = None,
+        augment: Augmentation | DeviceAugmentation | None = None,
         seed: int = 0,
         target: NDArray[np.float32] | None = None,
         weight: NDArray[np.float32] | None = None,
         progress: bool = True,
     ) -> None:
         self.frames = list(frames)
-        self._augment = augment
-        self._seed = seed
-        size = (len(self.frames), *geometry.size)
-        self._images, self._masks = (torch.empty(size, dtype=torch.uint8) for _ in range(2))
-        self.present = torch.empty(len(self.frames), dtype=torch.float32)
-        bar = tqdm(self.frames, desc="reading frames", unit="frame", disable=not progress)
-        for place, frame in enumerate(bar):
-            image, mask = load_frame(frame)
-            self._images[place] = network_levels([image], geometry=geometry, filter=filter)[0, 0]
-            self._masks[place] = geometry.forward_mask(_as_batch(mask))[0, 0]
-            self.present[place] = float(mask.any())
+        self._set_augmentation(augment, seed=seed)
+        self._decoded = (cache or Cache()).open(
+            self.frames, geometry=geometry, filter=filter, progress=progress
+        )
+        self._size = geometry.size
+        self.present = torch.from_numpy(self._decoded.present.astype(np.float32))
         self._target = self.present if target is None else torch.as_tensor(target)
         self._weight = torch.ones_like(self.present) if weight is None else torch.as_tensor(weight)
+
+    def _set_augmentation(
+        self, augment: Augmentation | DeviceAugmentation | None, *, seed: int
+    ) -> None:
+        self._augment = None if isinstance(augment, DeviceAugmentation) else augment
+        self._on_device = augment if isinstance(augment, DeviceAugmentation) else None
+        self._seed = seed
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -93,8 +112,7 @@ class FrameDataset(Dataset[Batch]):
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of its frames."""
-        height, width = self._images.shape[1:]
-        return height, width
+        return self._size
 
     @property
     def is_true(self) -> bool:
@@ -104,18 +122,21 @@ class FrameDataset(Dataset[Batch]):
     def plain(self) -> "FrameDataset":
         """The same frames without augmentation; shares their memory."""
         plain = copy.copy(self)
-        plain._augment = None
+        plain._augment = plain._on_device = None
         return plain
+
+    def augmented_on_device(self, batch: Batch, epoch: int) -> Batch:
+        """A batch of an epoch after what is done on its own device; mostly the batch as it is."""
+        if self._on_device is None:
+            return batch
+        seeds = [_seed_of(self._seed, epoch, place) for place in batch.place.tolist()]
+        image, mask = self._on_device(batch.image, batch.mask, seeds=seeds)
+        return batch._replace(image=image, mask=mask)
 
     def __getitem__(self, key: tuple[int, int]) -> Batch:
         """One frame as a batch without its first axis; the image is uint8 until `collate`."""
-        epoch, place = key
-        image, mask = self._images[place].numpy(), self._masks[place].numpy()
-        if self._augment is not None:
-            _seed_augmentation(self._augment, _seed_of(self._seed, epoch, place))
-            # Copies: some of albumentations' operations write into what they are given.
-            changed = self._augment(image=image.copy(), mask=mask.copy())
-            image, mask = changed["image"], changed["mask"]
+        _, place = key
+        image, mask = augmented(self._augment, *self._pixels(place), seed=self._seed, key=key)
         return Batch(
             image=torch.from_numpy(np.ascontiguousarray(image))[None],
             mask=torch.from_numpy(np.ascontiguousarray(mask))[None],
@@ -125,33 +146,22 @@ class FrameDataset(Dataset[Batch]):
             weight=self._weight[place],
         )
 
+    def _pixels(self, place: int) -> tuple[Grey, Grey]:
+        """Copies: some of albumentations' operations write into what they are given."""
+        row, (height, width) = self._decoded[place], self._size
+        mask = np.unpackbits(row["mask"], count=height * width).reshape(height, width)
+        return row["image"].copy(), mask
 
-def load_frame(frame: Frame) -> tuple[Grey, NDArray[np.bool_]]:
-    """A frame's image, uint8 [H, W], and its true mask, bool [H, W]."""
-    image = read_image(frame.image)
-    return image, read_mask(frame, image.shape)
 
-
-def network_levels(
-    images: Sequence[Grey],
-    *,
-    geometry: Geometry,
-    filter: Filter | None = None,
-    device: torch.device | str = "cpu",
-) -> Tensor:
-    """Frames of any sizes, uint8 [H, W], as training and inference see them: uint8 [N, 1, h, w].
-
-    The filter comes after the resize: its reach and its contrast then mean the same in frames of
-    any size, and it costs the same. It runs on the device, and not on the padding.
-    """
-    sized = torch.cat([geometry.forward(_as_batch(image)) for image in images]).to(device)
-    if filter is None:
-        return sized
-    extents = [geometry.extent(image.shape) for image in images]
-    for rows, columns in set(extents):
-        places = [k for k, extent in enumerate(extents) if extent == (rows, columns)]
-        sized[places, :, :rows, :columns] = filter(sized[places, :, :rows, :columns])
-    return sized
+def augmented(
+    augment: Augmentation | None, image: Grey, mask: Grey, *, seed: int, key: tuple[int, int]
+) -> tuple[Grey, Grey]:
+    """Image and mask, uint8 [h, w], of an epoch and a place after augmentation, None for none."""
+    if augment is None:
+        return image, mask
+    _seed_augmentation(augment, _seed_of(seed, *key))
+    changed = augment(image=image, mask=mask)
+    return changed["image"], changed["mask"]
 
 
 def collate(items: Sequence[Batch]) -> Batch:
@@ -165,14 +175,10 @@ def as_input(frames: Tensor) -> Tensor:
     return frames.float().div_(255)
 
 
-def _as_batch(pixels: NDArray[Any]) -> Tensor:
-    return torch.from_numpy(pixels)[None, None]
-
-
 def _seed_augmentation(augment: Augmentation, seed: int) -> None:
     # Not set_random_seed: it gives each transform a generator of that same seed, and whether and
     # how they apply would then be one draw for all of them.
-    augment.set_random_state(np.random.default_rng(seed), random.Random(seed))  # noqa: S311
+    augment.set_random_state(np.random.default_rng(seed), random.Random(seed))  # noqa: S311 - no secret
 
 
 def _seed_of(seed: int, epoch: int, place: int) -> int:

@@ -130,7 +130,7 @@ def _listed(source: Path, *, without: Path | None) -> tuple[Path, list[Path]]:
 def _with_masks_beside(images: Iterable[Path]) -> list[Path]:
     files = dict.fromkeys(sorted(images))
     for folder in {file.parent for file in files}:
-        masks = (file for file in sorted(folder.iterdir()) if _is_wanted(file) and _is_mask(file))
+        masks = (file for file in sorted(folder.iterdir()) if _is_mask(file) and _is_wanted(file))
         files |= dict.fromkeys(masks)
     return list(files)
 

@@ -11,7 +11,10 @@ from nerveceg.data.images import size_of
 from nerveceg.data.sources import clip_of, file_of
 from nerveceg.data.subjects import subject_finder
 from nerveceg.data.tables import Row, read_table, require_columns, rows_by_frame, stated_presence
-from nerveceg.errors import DataError
+from nerveceg.errors import DataError, NerveCegError
+
+CLIPS = ("file", "subject")
+"""What the frames of a clip may share."""
 
 _COLUMNS = frozenset({"height", "image", "mask", "pixels", "present", "subject", "width"})
 
@@ -32,11 +35,9 @@ class Frame(NamedTuple):
     """A mask file, a run-length string ("" is an empty mask), or None: the truth is unknown."""
     groups: Mapping[str, str] = {}  # never written to; unlike a MappingProxyType it can be pickled
     """Further columns of the table, such as device, site or reader."""
-
-    @property
-    def clip(self) -> str | None:
-        """What the frames of one clip or multi-frame file share; None: it stands alone."""
-        return None if clip_of(self.image) is None else self.id.rpartition("#")[0]
+    clip: str | None = None
+    """What frames share that follow each other in time, in the order of their ids; None: it stands
+    alone."""
 
 
 def find_frames(
@@ -46,6 +47,7 @@ def find_frames(
     table: Path | str | None = None,
     subject_pattern: str | None = None,
     category: str | int | None = None,
+    clips: str = "file",
 ) -> list[Frame]:
     """Every frame of a data set, in natural order of the ids (1_2 before 1_10).
 
@@ -67,10 +69,15 @@ def find_frames(
     the path, with one group or one named "subject"), else from the first sub-folder, else from
     Kaggle's file name `{subject}_{k}`; else it is "".
 
+    `clips` says which frames follow each other in time: "file", the pictures of one clip or
+    multi-frame file; "subject", the images of one subject too, in the order of their ids.
+
     Raises:
         DataError: there are no frames, a mask or a row lacks its image, or a name stands twice.
-        NerveCegError: `subject_pattern` is wrong.
+        NerveCegError: `subject_pattern` or `clips` is wrong.
     """
+    if clips not in CLIPS:
+        raise NerveCegError(f"data.clips={clips}: {' or '.join(CLIPS)} is wanted")
     source, masks = Path(folder), Path(mask_folder) if mask_folder is not None else None
     subject_of = subject_finder(subject_pattern)
     rows = _rows(Path(table), category) if table is not None else []
@@ -81,7 +88,14 @@ def find_frames(
         frames = [Frame(id_of(path), subject_of(path), image, mask) for path, image, mask in pairs]
         if rows:
             frames = _with_runs(frames, rows, whole=source.is_dir())
+    frames = [frame._replace(clip=_clip_of(frame, clips)) for frame in frames]
     return sorted(frames, key=lambda frame: natural_key(frame.id))
+
+
+def _clip_of(frame: Frame, clips: str) -> str | None:
+    if clip_of(frame.image) is not None:
+        return frame.id.rpartition("#")[0]
+    return frame.subject or None if clips == "subject" else None
 
 
 def natural_key(name: str) -> tuple[list[str | int], str]:

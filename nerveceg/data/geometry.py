@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
-from torch.nn import functional
-
+from nerveceg.arrays import Array, device, namespace
 from nerveceg.errors import NerveCegError
+from nerveceg.resampling import shrink, stretch
+
+HALF = 0.5 + 2**-30
+"""A value that lies between two grey levels goes up, however its last digits were rounded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,36 +42,33 @@ class Geometry:
             pair = getattr(self, name)
             object.__setattr__(self, name, None if pair is None else tuple(pair))
 
-    def forward(self, frames: Tensor) -> Tensor:
+    def forward(self, frames: Array) -> Array:
         """Frames of one native size, uint8 [N, 1, H, W], to uint8 [N, 1, h, w] of `size`.
 
-        Rounds to whole grey levels, so that training and inference see the same bytes.
+        Rounds to whole grey levels, from float64, so that training and inference see the same
+        bytes, with torch or without.
         """
         top, left, height, width = self._box(frames.shape[-2:])
         cropped = frames[..., top : top + height, left : left + width]
         inner = self._inner((height, width))
         if inner != (height, width):
-            resized = functional.interpolate(
-                cropped.float(), size=inner, mode="bilinear", antialias=True
-            )
-            cropped = resized.round_().clamp_(0, 255).to(torch.uint8)
-        return functional.pad(cropped, (0, self.size[1] - inner[1], 0, self.size[0] - inner[0]))
+            xp = namespace(frames)
+            resized = shrink(xp.astype(cropped, xp.float64), inner)
+            cropped = xp.astype(xp.floor(resized + HALF), xp.uint8)
+        return _framed(cropped, self.size)
 
-    def forward_mask(self, masks: Tensor) -> Tensor:
+    def forward_mask(self, masks: Array) -> Array:
         """Masks, bool [N, 1, H, W], to bool [N, 1, h, w]: a pixel is set where half of it is."""
-        return self.forward(masks.to(torch.uint8) * 255) >= 128
+        return self.forward(namespace(masks).astype(masks, namespace(masks).uint8) * 255) >= 128
 
-    def restore(self, probability: Tensor, native: tuple[int, int]) -> Tensor:
+    def restore(self, probability: Array, native: tuple[int, int]) -> Array:
         """Probabilities, float [N, 1, h, w], at native pixels, [N, 1, H, W]; 0 outside the crop."""
         top, left, height, width = self._box(native)
         rows, columns = self._inner((height, width))
         inner = probability[..., :rows, :columns]
         if (rows, columns) != (height, width):
-            inner = functional.interpolate(
-                inner, size=(height, width), mode="bilinear", antialias=False
-            )
-        below, right = native[0] - top - height, native[1] - left - width
-        return functional.pad(inner, (left, right, top, below))
+            inner = stretch(inner, (height, width))
+        return _framed(inner, native, corner=(top, left))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a JSON file; without a corner as before there were any."""
@@ -86,7 +84,7 @@ class Geometry:
         """Rows and columns of `size` that a frame of H x W pixels fills; the rest is padding."""
         return self._inner(self._box(native)[2:])
 
-    def _box(self, native: tuple[int, int] | torch.Size) -> tuple[int, int, int, int]:
+    def _box(self, native: tuple[int, ...]) -> tuple[int, int, int, int]:
         height, width = native if self.crop is None else map(min, native, self.crop)
         below, right = native[0] - height, native[1] - width
         if self.corner is None:
@@ -97,6 +95,18 @@ class Geometry:
         scale = min(self.size[0] / cropped[0], self.size[1] / cropped[1])
         height, width = (round(extent * scale) for extent in cropped)
         return max(1, min(height, self.size[0])), max(1, min(width, self.size[1]))
+
+
+def _framed(pixels: Array, size: tuple[int, int], corner: tuple[int, int] = (0, 0)) -> Array:
+    """Pixels [N, 1, h, w] with their upper left at `corner` of zeros [N, 1, *size]."""
+    height, width = pixels.shape[-2:]
+    if (height, width) == tuple(size):
+        return pixels
+    framed: Array = namespace(pixels).zeros(
+        (*pixels.shape[:2], *size), dtype=pixels.dtype, device=device(pixels)
+    )
+    framed[..., corner[0] : corner[0] + height, corner[1] : corner[1] + width] = pixels
+    return framed
 
 
 def _require_pair(name: str, value: object, *, least: int, wanted: str) -> None:

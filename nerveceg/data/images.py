@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from nerveceg.data.runlength import decode_runs
 from nerveceg.data.sources import holds_pictures, read_picture
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from nerveceg.data.frames import Frame
 
 FORMATS = ("TIFF", "PNG", "JPEG", "BMP")
+MOST_PAGES = 100
+"""Of a file that is refused for its pages are counted."""
+
 _DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -128,7 +131,9 @@ def _read(
             warnings.simplefilter("ignore")  # notes on tags; the pixels are checked by themselves
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(file, formats=FORMATS) as image:
-                _refuse_giants_and_pages(image)
+                _refuse_giants(image)
+                _refuse_pages(image)
+                _refuse_gaps(image)
                 if upright:
                     ImageOps.exif_transpose(image, in_place=True)
                 return pixels_of(image)
@@ -136,13 +141,44 @@ def _read(
         raise DataError(f"{path} can't be read as an image: {_reason(error)}") from error
 
 
-def _refuse_giants_and_pages(image: Image.Image) -> None:
+def _refuse_giants(image: Image.Image) -> None:
     if image.width * image.height > MOST_PIXELS:
         size = f"{image.width} x {image.height}"
         raise ValueError(f"it claims {size} pixels, at most {MOST_PIXELS:,} are read")
-    pages = getattr(image, "n_frames", 1)
+
+
+def _refuse_pages(image: Image.Image) -> None:
+    pages = _pages(image)
     if pages > 1:
-        raise ValueError(f"it holds {pages} pages: save each frame as a file of its own")
+        more = "or more " if pages == MOST_PAGES else ""
+        raise ValueError(f"it holds {pages} {more}pages: save each frame as a file of its own")
+
+
+def _refuse_gaps(image: Image.Image) -> None:
+    """Of strips that a TIFF file doesn't list, Pillow would make black rows."""
+    tiles = image.tile if isinstance(image, TiffImagePlugin.TiffImageFile) else []
+    ends = [tile.extents[2:] for tile in tiles if tile.extents]
+    if ends:
+        # As an area, since an orientation may already have changed width for height.
+        area, claimed = np.prod(np.max(ends, axis=0)), image.width * image.height
+        if area < claimed:
+            raise ValueError(f"it claims {claimed:,} pixels, and lists strips of {area:,}")
+
+
+def _pages(image: Image.Image) -> int:
+    """How many pages a file holds, up to `MOST_PAGES`."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return int(getattr(image, "n_frames", 1))
+    # Pillow's own count follows a chain of any length, and a small file can hold a very long one.
+    page = 0
+    try:
+        while page < MOST_PAGES - 1:
+            image.seek(page + 1)
+            page += 1
+    except EOFError:
+        pass
+    image.seek(0)
+    return page + 1
 
 
 def _reason(error: Exception) -> str:
@@ -154,8 +190,9 @@ def _reason(error: Exception) -> str:
 
 
 def _size(image: Image.Image) -> NDArray[np.int64]:
-    """Height and width as the EXIF tag turns them: from 5 on it lays the picture on its side."""
-    lying = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+    """Height and width as the EXIF tag turns them: 5 to 8 lay the picture on its side."""
+    lying = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+    lying = lying and image.format != "TIFF"  # whose size Pillow has turned already
     return np.array(image.size if lying else image.size[::-1])
 
 
@@ -172,7 +209,9 @@ def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
     if darkest < 0 or brightest > 65535:
         raise ValueError(f"its pixels run from {darkest} to {brightest}: 8 or 16 bits are wanted")
     full = next(full for full in (255, 4095, 65535) if brightest <= full)
-    return ((values.astype(np.uint32) * 255 + full // 2) // full).astype(np.uint8)
+    # By a table: the same sum for every pixel would take nine times the picture's memory.
+    levels = ((np.arange(full + 1, dtype=np.uint32) * 255 + full // 2) // full).astype(np.uint8)
+    return np.asarray(levels[values])
 
 
 def _two_valued(image: Image.Image) -> NDArray[np.bool_]:

@@ -1,6 +1,9 @@
 """Frames at native size, decoded ahead of the networks, in batches."""
 
+import os
+import time
 from collections.abc import Iterator, Sequence
+from threading import Thread
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -28,7 +31,8 @@ class Reader:
     """Iterates over lists of decoded frames, in order.
 
     truth: read the true masks too.
-    on_error: stop at the first frame that can't be read, or leave it out and say so in `failures`.
+    on_error: stop at the first frame that can't be read, or leave it out and say so in `lost`, a
+        line by the frame's id.
     """
 
     def __init__(
@@ -42,30 +46,43 @@ class Reader:
     ) -> None:
         if on_error not in get_args(OnError):
             raise NerveCegError(f"on_error={on_error}: stop or skip is wanted")
-        self.failures: list[str] = []
+        self.lost: dict[str, str] = {}
         self._on_error = on_error
         self._loader = DataLoader(
             _Readings(frames, truth=truth),
             batch_size=batch_size,
             num_workers=workers,
             collate_fn=list,
+            worker_init_fn=_end_with_parent,
         )
 
     def __iter__(self) -> Iterator[list[Reading]]:
         for batch in self._loader:
             readings = [item for item in batch if isinstance(item, Reading)]
-            self._note([item for item in batch if isinstance(item, str)])
+            self._note([item for item in batch if isinstance(item, _Failure)])
             if readings:
                 yield readings
 
-    def _note(self, failures: Sequence[str]) -> None:
+    @property
+    def failures(self) -> list[str]:
+        """A line for each frame that couldn't be read."""
+        return list(self.lost.values())
+
+    def _note(self, failures: "Sequence[_Failure]") -> None:
         if failures and self._on_error == "stop":
-            raise DataError(f"{failures[0]}; on_error=skip leaves such frames out")
-        self.failures.extend(failures)
+            raise DataError(f"{failures[0].line}; on_error=skip leaves such frames out")
+        self.lost.update(failures)
 
 
-class _Readings(Dataset[Reading | str]):
-    """Decoded frames; the error's line in the place of one that can't be read."""
+class _Failure(NamedTuple):
+    """A frame that couldn't be read, by its id, and why."""
+
+    id: str
+    line: str
+
+
+class _Readings(Dataset[Reading | _Failure]):
+    """Decoded frames; a failure in the place of one that can't be read."""
 
     def __init__(self, frames: Sequence[Frame], *, truth: bool) -> None:
         self._frames = frames
@@ -74,11 +91,27 @@ class _Readings(Dataset[Reading | str]):
     def __len__(self) -> int:
         return len(self._frames)
 
-    def __getitem__(self, place: int) -> Reading | str:
+    def __getitem__(self, place: int) -> Reading | _Failure:
         frame = self._frames[place]
         try:
             image = read_image(frame.image)
             known = self._truth and frame.mask is not None
             return Reading(frame, image, read_mask(frame, image.shape) if known else None)
         except DataError as error:
-            return str(error)
+            return _Failure(frame.id, str(error))
+
+
+def _end_with_parent(worker: int) -> None:
+    """End this helping process when the one that started it is gone.
+
+    One that was killed leaves a pipe that nobody reads, and a helper that waits to write to it.
+    """
+    del worker
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nerveceg.data.few import keep_subjects
 from nerveceg.data.frames import Frame, natural_key
 from nerveceg.data.presence import presence_of
 from nerveceg.errors import NerveCegError
@@ -58,16 +59,20 @@ def split_frames(
     folds: int = 5,
     validation_share: float = 0.2,
     seed: int = 0,
+    train_subjects: int | None = None,
+    subjects_seed: int = 0,
 ) -> Split:
     """Train, validation and test frames; validation is there to choose checkpoints by.
 
     `by` is "subject" (test is `fold` of `folds`), a named hold-out of `HOLD_OUTS`, or
     "random-frames", which ignores subjects to show how much that flatters. Validation is a fold of
     the rest, grouped like the test side, of about `validation_share` of it.
+    `train_subjects` keeps that many of the training subjects (`nerveceg.data.few.keep_subjects`),
+    chosen by `subjects_seed`; validation and test stay as they are.
 
     Raises:
-        NerveCegError: as `split_by_subject`, or an unknown `by`, a share outside (0, 0.5], or a
-            subject that the named hold-out doesn't place.
+        NerveCegError: as `split_by_subject`, or an unknown `by`, a share outside (0, 0.5], a
+            subject that the named hold-out doesn't place, or fewer training subjects than wanted.
         DataError: the truth of a frame is unknown or can't be read.
     """
     if not 0 < validation_share <= 0.5:
@@ -75,6 +80,11 @@ def split_frames(
             f"validation_share is {validation_share}: more than 0, at most 0.5 is wanted"
         )
     if by == "random-frames":
+        if train_subjects is not None:
+            raise NerveCegError(
+                f"train_subjects is {train_subjects} beside random-frames, which ignores subjects: "
+                "split by subject, or take train_subjects=null"
+            )
         return _random_split(frames, fold, folds, validation_share, seed)
     if by == "subject":
         rest, test = split_by_subject(frames, fold=fold, folds=folds, seed=seed)
@@ -84,6 +94,8 @@ def split_frames(
         raise NerveCegError(f'split "{by}" is unknown: {", ".join(SPLITS)} are known')
     inner = min(round(1 / validation_share), len({frame.subject for frame in rest}))
     train, validation = _first_sound(_subject_folds(rest, max(inner, 2), seed))
+    if train_subjects is not None:
+        train = keep_subjects(train, train_subjects, seed=subjects_seed)
     split = Split(train, validation, test)
     _require_both_classes({"train": train, "validation": validation}, f'split "{by}"')
     check_leak(split)

@@ -3,21 +3,20 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from nerveceg.data.reading import Reading
 from nerveceg.decision import Drawing, Rule, draw, smooth
 from nerveceg.evaluation.baselines import ConstantMask
-from nerveceg.evaluation.results import ResultsBuilder
-from nerveceg.evaluation.tally import HELD_OUT, TallyBuilder
+from nerveceg.evaluation.joining import join_results, join_tallies
+from nerveceg.evaluation.results import Results, ResultsBuilder
+from nerveceg.evaluation.tally import HELD_OUT, Tally, TallyBuilder
 from nerveceg.operation import Decision, OperatingPoint, Presence
 from nerveceg.pipeline import Prediction
-from nerveceg.postprocess import Priors, clean_mask
+from nerveceg.postprocess import Priors, postprocess, stay_inside
+from nerveceg.processes import gather
 
-Mask = NDArray[np.bool_]
 Watch = Callable[[Reading, Prediction], None]
 
 
@@ -44,7 +43,9 @@ class Counting:
         self._rule = rule
         self._priors: Priors = ()
         clean = self._clean if cleaned and rule.postprocess else None
-        self.tally = TallyBuilder(clean=clean, blur=rule.blur, origin=origin)
+        self.tally = TallyBuilder(
+            clean=clean, inside=stay_inside(rule.postprocess), blur=rule.blur, origin=origin
+        )
         self.compare_with(constant)
         self._watch = watch
 
@@ -93,8 +94,21 @@ class Counting:
         if self._watch is not None:
             self._show(readings, decision, presence.spread)
 
-    def _clean(self, mask: Mask) -> Mask:
-        return clean_mask(mask, self._rule.postprocess, self._priors)
+    def finish(self, ids: Sequence[str]) -> tuple[Tally, Results]:
+        """Tally and rows of the frames that all processes counted, in the order of their ids.
+
+        Raises:
+            NerveCegError: no frame was counted, or a presence or probability is NaN or infinite.
+        """
+        own = (self.tally.finish(), self.results.finish()) if len(self.results) else None
+        parts = [part for part in gather(own) if part is not None]
+        if len(parts) < 2:
+            return parts[0] if parts else (self.tally.finish(), self.results.finish())
+        tallies, results = zip(*parts, strict=True)
+        return join_tallies(tallies, ids), join_results(results, ids)
+
+    def _clean(self, masks: Tensor) -> Tensor:
+        return postprocess(masks, self._rule.postprocess, self._priors)
 
     def _show(self, readings: Sequence[Reading], decision: Decision, spread: Tensor) -> None:
         assert self._watch is not None  # noqa: S101

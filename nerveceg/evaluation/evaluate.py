@@ -17,6 +17,7 @@ from nerveceg.evaluation.report import Report, make_report
 from nerveceg.evaluation.tally import Tally
 from nerveceg.operation import Presence
 from nerveceg.pipeline import Pipeline
+from nerveceg.processes import deal, gather_named, is_first
 
 
 class Evaluation(NamedTuple):
@@ -44,13 +45,38 @@ def evaluate(
     """Score the pipeline on frames of known truth, at native pixels.
 
     The segmenter runs on every frame, also where the gate closes: baselines and tuning need it.
-    watch: called with each frame and its prediction, the same that `Pipeline.predict` gives.
+    Where several processes run, each counts its share of the frames; all return the same.
+    watch: called with each frame and its prediction, the same that `Pipeline.predict` gives; of
+        this process's share.
     presence: of some frames by id, as `inference.smooth_presence` gives it, in the gate's place.
 
     Raises:
         DataError: a frame's truth is unknown; with on_error="stop", a file can't be read.
         NerveCegError: a frame was trained on.
     """
+    share = deal(frames, batch_size=batch_size)
+    _check(pipeline, share)
+    counting = Counting(pipeline.rule, constant=pipeline.constant_mask, watch=watch)
+    reader = Reader(
+        share,
+        batch_size=batch_size,
+        truth=True,
+        workers=pipeline.runtime.worker_count,
+        on_error=on_error,
+    )
+    shown = progress and is_first()
+    with tqdm(total=len(share), desc="evaluating", unit="frame", disable=not shown) as bar:
+        for readings in reader:
+            _add(counting, pipeline, readings, presence or {})
+            bar.update(len(readings))
+    ids = [frame.id for frame in frames]
+    tally, results = counting.finish(ids)
+    failures = list(gather_named(reader.lost, order=ids).values())
+    report = make_report(results, spacing_mm=spacing_mm, resamples=resamples, facts=facts)
+    return Evaluation(report, tally, failures)
+
+
+def _check(pipeline: Pipeline, frames: Sequence[Frame]) -> None:
     for frame in frames:
         if frame.mask is None:
             raise unknown_truth(frame)
@@ -59,21 +85,6 @@ def evaluate(
                 f"frame {frame.id} was trained on: score subjects that neither stage has seen, as "
                 "nerveceg.inference.scorable picks them"
             )
-    counting = Counting(pipeline.rule, constant=pipeline.constant_mask, watch=watch)
-    reader = Reader(
-        frames,
-        batch_size=batch_size,
-        truth=True,
-        workers=pipeline.runtime.worker_count,
-        on_error=on_error,
-    )
-    with tqdm(total=len(frames), desc="evaluating", unit="frame", disable=not progress) as bar:
-        for readings in reader:
-            _add(counting, pipeline, readings, presence or {})
-            bar.update(len(readings))
-    tally, results = counting.tally.finish(), counting.results.finish()
-    report = make_report(results, spacing_mm=spacing_mm, resamples=resamples, facts=facts)
-    return Evaluation(report, tally, reader.failures)
 
 
 @torch.inference_mode()

@@ -16,6 +16,7 @@ from nerveceg.data.reading import Reader, Reading
 from nerveceg.errors import NerveCegError
 from nerveceg.evaluation.out_of_fold import OutOfFold, half_truth, levels_of
 from nerveceg.pipeline import Pipeline
+from nerveceg.processes import deal, gather_named, is_first
 
 
 class Fold(NamedTuple):
@@ -45,6 +46,7 @@ def gather(
 ) -> OutOfFold:
     """Predict every frame by the fold that held it out; frames come out fold by fold.
 
+    Where several processes run, each predicts its share; all return the same.
     split: what the folds share, kept in the file so that folds of another split aren't mixed in.
 
     Raises:
@@ -53,12 +55,19 @@ def gather(
     """
     _check(folds)
     rows: list[_Row] = []
-    count = sum(len(fold.frames) for fold in folds.values())
-    with tqdm(total=count, desc="out of fold", unit="frame", disable=not progress) as bar:
-        for number, fold in folds.items():
+    shares = {
+        number: Fold(fold.pipeline, deal(fold.frames, batch_size=batch_size))
+        for number, fold in folds.items()
+    }
+    count = sum(len(fold.frames) for fold in shares.values())
+    shown = progress and is_first()
+    with tqdm(total=count, desc="out of fold", unit="frame", disable=not shown) as bar:
+        for number, fold in shares.items():
             for row in _rows(number, fold, batch_size):
                 rows.append(row)
                 bar.update()
+    order = (frame.id for fold in folds.values() for frame in fold.frames)
+    rows = list(gather_named({row.id: row for row in rows}, order=order).values())
     views = [view.to_dict() for view in next(iter(folds.values())).pipeline.ensemble.views]
     sizes = np.array([row.size for row in rows], dtype=np.int32)
     return OutOfFold(

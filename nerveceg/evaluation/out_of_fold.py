@@ -4,22 +4,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from io import BytesIO
 from pathlib import Path
-from zipfile import BadZipFile
-from zlib import error as DeflateError
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nerveceg.documents import read_arrays
 from nerveceg.errors import DataError, NerveCegError
 from nerveceg.files import write_bytes
 
 LEVEL_SCALE = 4.0
 """Level k of a map stands for the mask logit 4 ln(k / (255 - k)): saturated ones are told apart."""
 LEVEL_MARGIN = 0.25
-BROKEN = (OSError, ValueError, KeyError, EOFError, NotImplementedError, BadZipFile, DeflateError)
-"""What numpy raises at a damaged .npz."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,9 +79,9 @@ class OutOfFold:
             DataError: the file is missing, broken or of another kind.
         """
         try:
-            with np.load(path, allow_pickle=False) as columns:
-                return cls(**{field.name: columns[field.name] for field in fields(cls)})
-        except BROKEN as error:
+            columns = read_arrays(path)
+            return cls(**{field.name: columns[field.name] for field in fields(cls)})
+        except (DataError, KeyError) as error:
             raise DataError(
                 f"{path} holds no out-of-fold predictions ({error}): train every fold, then run "
                 "python tools/evaluate.py"

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from nerveceg.evaluation.bootstrap import RESAMPLES, Estimate, draw_subjects
 from nerveceg.evaluation.breakdown import Part, break_down
@@ -101,6 +100,8 @@ class Report:
 
     def save(self, folder: Path) -> None:
         """Write report.json, frames.csv (a row a frame) and subjects.csv into a folder."""
+        import pandas as pd
+
         write_text(folder / "report.json", self.to_json())
         subjects = pd.DataFrame(self.by_subject)
         for name, table in (("frames", self.results.table()), ("subjects", subjects)):

@@ -18,7 +18,7 @@ from nerveceg.evaluation.evaluate import Evaluation
 from nerveceg.evaluation.out_of_fold import OutOfFold, level_logits
 from nerveceg.evaluation.report import make_report
 from nerveceg.evaluation.tally import OUT_OF_FOLD
-from nerveceg.operation import OperatingPoint
+from nerveceg.operation import OperatingPoint, Presence
 from nerveceg.postprocess import Priors
 
 
@@ -31,6 +31,7 @@ def rescore(
     constants: Mapping[int, Tensor | None] | None = None,
     priors: Mapping[int, Priors] | None = None,
     cleaned: bool = True,
+    presence: Mapping[str, float] | None = None,
     watch: Watch | None = None,
     spacing_mm: float | None = None,
     resamples: int = RESAMPLES,
@@ -42,6 +43,7 @@ def rescore(
     frames: the frames behind the predictions, for their truth.
     calibrations: by fold; fitted without the fold, so that no label of a frame touches its score.
     cleaned: tally cleaned masks too; plain rules are tuned on them, but they are slow to count.
+    presence: of some frames by id; it counts in the gate's place, as one smoothed over a clip does.
     constants: by fold, the constant masks, bool [1, 1, h, w], of its training frames.
     priors: by fold, the shape prior of its training frames, which a rule may name.
 
@@ -70,7 +72,7 @@ def rescore(
             half = points[fold].probability(maps)
             counting.add(
                 readings,
-                points[fold].presence(logits),
+                _better(points[fold].presence(logits), (presence or {}).get(readings[0].frame.id)),
                 _native(half, readings[0].image.shape),
                 points[fold],
             )
@@ -78,6 +80,11 @@ def rescore(
     tally, results = counting.tally.finish(), counting.results.finish()
     report = make_report(results, spacing_mm=spacing_mm, resamples=resamples, facts=facts)
     return Evaluation(report, tally, [])
+
+
+def _better(own: Presence, known: float | None) -> Presence:
+    """The gate's presence of one frame, but for what is known better."""
+    return own if known is None else own._replace(value=torch.full_like(own.value, known))
 
 
 def _native(half: Tensor, size: tuple[int, int]) -> Tensor:

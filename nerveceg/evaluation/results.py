@@ -130,6 +130,10 @@ class ResultsBuilder:
         self._counts: list[Tensor] = []
         self._outlines: list[tuple[float, ...]] = []
 
+    def __len__(self) -> int:
+        """Number of frames so far."""
+        return len(self._names)
+
     def add(
         self,
         ids: Sequence[str],

@@ -64,7 +64,7 @@ def stand(
         raise NerveCegError("no system was scored: there is nothing to hold against anything")
     named, first = next(iter(results.items()))
     for name, each in results.items():
-        _check_same_frames(first, each, names=(named, name))
+        check_same_frames(first, each, names=(named, name))
     subjects = len(np.unique(first.subjects))
     draws = draw_subjects(subjects, seed=seed, resamples=resamples)
     against = results.get(reference)
@@ -81,7 +81,12 @@ def stand(
     return Standings(len(first), subjects, float(first.nerve.mean()), reference, tuple(rows))
 
 
-def _check_same_frames(one: Results, other: Results, *, names: tuple[str, str]) -> None:
+def check_same_frames(one: Results, other: Results, *, names: tuple[str, str]) -> None:
+    """Refuse to compare what was scored on different frames, or by another truth.
+
+    Raises:
+        NerveCegError: it names both.
+    """
     for column in ("ids", "subjects", "truth_area"):
         mine, theirs = (getattr(each, column)[np.argsort(each.ids)] for each in (one, other))
         if not np.array_equal(mine, theirs):

@@ -1,12 +1,10 @@
 """Counts of every frame at every threshold: the score of any plain rule without the networks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
-from zlib import error as DeflateError
 
 import numpy as np
 import torch
@@ -14,7 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nerveceg.decision import Drawing
+from nerveceg.documents import read_arrays
 from nerveceg.errors import DataError, NerveCegError
+from nerveceg.evaluation.cleaned import Clean, count_cleaned
 from nerveceg.evaluation.counts import (
     STEPS,
     Counts,
@@ -29,9 +29,6 @@ from nerveceg.files import write_bytes
 
 CLEAN_STEPS = 20
 OUT_OF_FOLD, HELD_OUT = "out of fold", "held out"
-BROKEN = (OSError, ValueError, KeyError, EOFError, NotImplementedError, BadZipFile, DeflateError)
-"""What numpy raises at a damaged .npz."""
-Clean = Callable[[NDArray[np.bool_]], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,11 +132,11 @@ class Tally:
             DataError: the file is missing, broken or no tally.
         """
         try:
-            with np.load(path, allow_pickle=False) as columns:
-                later = {"blur": np.array(0)} if "blur" not in columns else {}
-                names = cls.__dataclass_fields__.keys() - later
-                return cls(**{name: columns[name] for name in names}, **later)
-        except BROKEN as error:
+            columns = read_arrays(path)
+            later = {"blur": np.array(0)} if "blur" not in columns else {}
+            names = cls.__dataclass_fields__.keys() - later
+            return cls(**{name: columns[name] for name in names}, **later)
+        except (DataError, KeyError) as error:
             raise DataError(f"{path} is no tally ({error}): make it with evaluate") from error
 
 
@@ -147,14 +144,21 @@ class TallyBuilder:
     """Gathers the counts batch by batch; they stay on their device until `finish`."""
 
     def __init__(
-        self, *, clean: Clean | None = None, blur: int = 0, origin: str = HELD_OUT
+        self,
+        *,
+        clean: Clean | None = None,
+        inside: bool = False,
+        blur: int = 0,
+        origin: str = HELD_OUT,
     ) -> None:
-        """Count cleaned masks too if `clean`, bool [H, W] to bool [H, W], is given: it is slow.
+        """Count cleaned masks too if `clean` is given, bool [N, 1, H, W] to the same: it is slow.
+
+        inside: `clean` sets no pixel outside a mask's box, and so is asked about boxes alone.
 
         blur: what was done to the probabilities that are added, for the record.
         """
         self._origin, self._blur = origin, blur
-        self._clean = clean
+        self._clean, self._inside = clean, inside
         self._names: list[tuple[str, str]] = []
         self._presence: list[Tensor] = []
         self._expected: list[Tensor] = []
@@ -186,7 +190,9 @@ class TallyBuilder:
         columns = [finite, count_pixels(truth), *count_mask(drawn, truth)]
         columns = [column[:, None] for column in columns] + [*count_hits(probability, truth)]
         if self._clean:
-            columns += _count_cleaned(probability, truth, self._clean)
+            columns += count_cleaned(
+                probability, truth, self._clean, steps=CLEAN_STEPS, inside=self._inside
+            )
         self._presence.append(presence.float())
         unknown = torch.full_like(presence, float("nan"), dtype=torch.float32)
         self._expected.append(unknown if best is None else best.expected)
@@ -223,18 +229,6 @@ class TallyBuilder:
             origin=np.array(self._origin),
             blur=np.array(self._blur),
         )
-
-
-def _count_cleaned(probability: Tensor, truth: Tensor, clean: Clean) -> tuple[Tensor, Tensor]:
-    """Hits and area, int32 [N, CLEAN_STEPS - 1] each, of masks cleaned one by one on the host."""
-    maps, truths = probability.float().cpu().numpy()[:, 0], truth.cpu().numpy()[:, 0]
-    grid = thresholds_of(CLEAN_STEPS)
-    counts = np.zeros((2, len(maps), len(grid)), dtype=np.int32)
-    for frame, column in np.ndindex(counts.shape[1:]):
-        mask = clean(maps[frame] >= grid[column])
-        counts[:, frame, column] = (mask & truths[frame]).sum(), mask.sum()
-    hits, area = torch.from_numpy(counts).to(probability.device)
-    return hits, area
 
 
 def _refuse_broken(ids: NDArray[np.str_], finite: NDArray[np.int32]) -> None:

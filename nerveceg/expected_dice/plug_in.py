@@ -1,9 +1,11 @@
 """The best masks of a batch of frames by the plug-in, on any device."""
 
+import math
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
+import numpy as np
+
+from nerveceg.arrays import Array, is_torch_array, namespace, on_host
 
 # Probabilities are added as whole numbers: no sum depends on the order in which a GPU adds.
 LEVEL_BITS = 24
@@ -18,11 +20,11 @@ class Optimum(NamedTuple):
     The masks are `probability >= threshold[:, None, None, None]`.
     """
 
-    dice: Tensor
-    threshold: Tensor
+    dice: Array
+    threshold: Array
 
 
-def plug_in(probability: Tensor, *, bins: int = 1024) -> Optimum:
+def plug_in(probability: Array, *, bins: int = 1024) -> Optimum:
     """The best masks of N frames by the plug-in, from one histogram a frame.
 
     With the truth's area replaced by its mean, mu = sum p, the k likeliest pixels, of summed
@@ -43,34 +45,48 @@ def plug_in(probability: Tensor, *, bins: int = 1024) -> Optimum:
         p > 0 gets a mask; a frame of zeros gets Dice 0 and threshold 1, which draws none.
     """
     # One frame at a time stays in a processor's cache; a GPU is faster with all at once.
-    together = 1 if probability.device.type == "cpu" else max(1, len(probability))
-    optima = [_plug_in(frames.flatten(1), bins) for frames in torch.split(probability, together)]
+    xp, count = namespace(probability), len(probability)
+    together = 1 if on_host(probability) else max(1, count)
+    pixels = xp.reshape(probability, (count, math.prod(probability.shape[1:])))
+    firsts = range(0, max(1, count), together)
+    optima = [_plug_in(pixels[first : first + together], bins) for first in firsts]
     dice, threshold = zip(*optima, strict=True)
-    return Optimum(torch.cat(dice), torch.cat(threshold))
+    return Optimum(xp.concat(dice), xp.concat(threshold))
 
 
-def _plug_in(probability: Tensor, bins: int) -> Optimum:
-    peak = probability.amax(1)
-    scale = 2**LEVEL_BITS / peak.clamp_min(1e-30)
-    count, level = _histogram((probability * scale[:, None]).to(torch.int64), bins)
-    area = count.flip(1).cumsum(1)
-    hits = level.flip(1).cumsum(1) * (peak / 2**LEVEL_BITS)[:, None]
-    dice = (2 * hits / (area.clamp_min(1) + hits[:, -1:])).amax(1)
+def _plug_in(probability: Array, bins: int) -> Optimum:
+    xp, number = namespace(probability), probability.dtype
+    peak = xp.max(probability, axis=1)
+    scale = 2**LEVEL_BITS / xp.clip(peak, 1e-30, None)
+    histogram = _histogram(xp.astype(probability * scale[:, None], xp.int64), bins)
+    count, level = (xp.cumulative_sum(xp.flip(part, axis=1), axis=1) for part in histogram)
+    area = xp.astype(xp.clip(count, 1, None), number)
+    hits = xp.astype(level, number) * (peak / 2**LEVEL_BITS)[:, None]
+    dice = xp.max(2 * hits / (area + hits[:, -1:]), axis=1)
     # Half the Dice is below the peak, but of faint frames it may be rounded to above it.
-    threshold = torch.where(peak > 0, torch.minimum(dice / 2, peak), 1.0)
+    threshold = xp.where(peak > 0, xp.minimum(dice / 2, peak), xp.ones_like(peak))
     return Optimum(dice, threshold)
 
 
-def _histogram(level: Tensor, bins: int) -> tuple[Tensor, Tensor]:
+def _histogram(level: Array, bins: int) -> tuple[Array, Array]:
     """Number of pixels and sum of their levels in each bin, int64 [N, bins + 1].
 
     level: int64 [N, n] from 0 to 2 ** LEVEL_BITS; the last bin holds that greatest level alone.
     """
-    parts = []
-    for part in torch.split(level, PART, dim=1):
-        index = (part * bins).bitwise_right_shift_(LEVEL_BITS)
-        empty = level.new_zeros(len(level), bins + 1)
-        parts.append(empty.scatter_add(1, index, part + (1 << COUNT_SHIFT)))
-    packed = torch.stack(parts)
+    xp = namespace(level)
+    if not is_torch_array(level):
+        index = (level * bins) >> LEVEL_BITS
+        count = [np.bincount(row, minlength=bins + 1) for row in index]
+        # Sums of whole numbers below 2 ** 53: exact in float64, in any order.
+        total = [np.bincount(*row, minlength=bins + 1) for row in zip(index, level, strict=True)]
+        return xp.stack(count), xp.stack(total).astype(np.int64)
+    packed = xp.stack([_packed_histogram(part, bins) for part in xp.split(level, PART, dim=1)])
     count = packed >> COUNT_SHIFT
     return count.sum(0), (packed - (count << COUNT_SHIFT)).sum(0)
+
+
+def _packed_histogram(level: Array, bins: int) -> Array:
+    """Number and sum of at most PART levels, int64 [N, n], side by side in int64 [N, bins + 1]."""
+    index = (level * bins).bitwise_right_shift_(LEVEL_BITS)
+    empty = level.new_zeros(len(level), bins + 1)
+    return empty.scatter_add(1, index, level + (1 << COUNT_SHIFT))

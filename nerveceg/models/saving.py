@@ -1,5 +1,6 @@
 """A trained network on disk: model.safetensors beside the config.json that rebuilds it."""
 
+import hashlib
 import inspect
 import json
 from collections.abc import Mapping
@@ -9,8 +10,9 @@ from typing import Any
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from nerveceg.errors import NerveCegError
-from nerveceg.files import write_bytes, write_text
+from nerveceg.documents import read_object
+from nerveceg.errors import DataError, NerveCegError
+from nerveceg.files import sha256_of, write_together
 from nerveceg.models.classifier import Classifier
 from nerveceg.models.files import read_tensors
 from nerveceg.models.segmenter import Segmenter
@@ -27,9 +29,6 @@ CLASSES: dict[str, type[nn.Module]] = {
 }
 """The only classes a config may name; each has a `config` of its constructor's arguments."""
 
-LARGEST_CONFIG = 2**24
-"""Bytes; a stage that was trained on 600,000 frames records as much."""
-
 CURE = "train it first with tools/train_cls.py (stage 1) or tools/train_seg.py (stage 2)"
 
 
@@ -38,20 +37,26 @@ def save_model(
 ) -> None:
     """Writes both files, each whole or not at all; `extra` goes into config.json as it is.
 
+    config.json holds the weights' sha256: should the process die between the two renames,
+    `load_model` refuses the pair.
+
     Raises:
         NerveCegError: a model of no known class, or `extra` that hides the model's own entries.
     """
     name = type(model).__name__
     if CLASSES.get(name) is not type(model):
         raise NerveCegError(f"can't save a {name}: it must be one of {', '.join(CLASSES)}")
-    config = {"class": name, "arguments": model.config}
+    tensors = {key: tensor.detach().contiguous() for key, tensor in model.state_dict().items()}
+    weights = save(tensors)
+    digest = hashlib.sha256(weights).hexdigest()
+    config = {"class": name, "arguments": model.config, "sha256": digest}
     if extra and (taken := config.keys() & extra.keys()):
         raise NerveCegError(f"extra entry {min(taken)!r} is the model's own: take another name")
-    tensors = {key: tensor.detach().contiguous() for key, tensor in model.state_dict().items()}
     text = json.dumps({**config, **(extra or {})}, indent=2)
     folder = Path(folder)
-    write_bytes(folder / "model.safetensors", save(tensors))
-    write_text(folder / "config.json", f"{text}\n")
+    write_together(
+        {folder / "model.safetensors": weights, folder / "config.json": f"{text}\n".encode()}
+    )
 
 
 def load_model(folder: Path | str, *, cure: str = CURE) -> nn.Module:
@@ -69,6 +74,7 @@ def load_model(folder: Path | str, *, cure: str = CURE) -> nn.Module:
     path = folder / "model.safetensors"
     if not path.is_file():
         raise NerveCegError(f"no checkpoint in {folder} (model.safetensors is missing): {cure}")
+    _check_digest(path, config.get("sha256"))
     tensors = read_tensors(path)
     _check_same_tensors(tensors, model.state_dict(), path)
     model.load_state_dict(tensors, strict=True)
@@ -84,13 +90,11 @@ def load_config(folder: Path | str, *, cure: str = CURE) -> dict[str, Any]:
     path = Path(folder) / "config.json"
     if not path.is_file():
         raise NerveCegError(f"no checkpoint in {folder} (config.json is missing): {cure}")
-    if path.stat().st_size > LARGEST_CONFIG:
-        raise NerveCegError(f"{path} is over {LARGEST_CONFIG} bytes: no config.json of a model")
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise NerveCegError(f"{path} is no JSON ({error}): copy or train it again") from None
-    if not isinstance(config, dict) or not isinstance(config.get("arguments"), dict):
+        config = read_object(path)
+    except DataError as error:
+        raise DataError(f"{error}: copy or train it again") from None
+    if not isinstance(config.get("arguments"), dict):
         raise NerveCegError(f"{path} must hold 'class' and 'arguments': copy or train it again")
     return config
 
@@ -104,7 +108,11 @@ def load_facts(folder: Path) -> dict[str, Any]:
     if not (folder / "config.json").is_file():
         return {}
     config = load_config(folder)
-    return {name: value for name, value in config.items() if name not in ("class", "arguments")}
+    return {
+        name: value
+        for name, value in config.items()
+        if name not in ("class", "arguments", "sha256")
+    }
 
 
 def _rebuild(config: dict[str, Any], path: Path) -> nn.Module:
@@ -127,6 +135,16 @@ def _rebuild(config: dict[str, Any], path: Path) -> nn.Module:
         raise NerveCegError(
             f"{path}: {name} can't be built so ({reason}): train it again"
         ) from None
+
+
+def _check_digest(path: Path, wanted: object) -> None:
+    """Refuse other weights than config.json was written with; earlier versions didn't say."""
+    found = sha256_of(path)
+    if wanted not in (None, found):
+        raise NerveCegError(
+            f"{path} is damaged or was changed: its sha256 is {found}, its config.json wants "
+            f"{wanted}: copy it again; where its training was killed, resume=true mends it"
+        )
 
 
 def _check_same_tensors(theirs: dict[str, Tensor], ours: dict[str, Tensor], path: Path) -> None:

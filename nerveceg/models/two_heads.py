@@ -2,23 +2,23 @@
 
 from typing import NamedTuple
 
-from torch import Tensor
+from nerveceg.arrays import Array, namespace
 
 
 class TwoHeads(NamedTuple):
     """Both logits of N frames, from one pass through a shared encoder."""
 
-    presence: Tensor
+    presence: Array
     """float [N]"""
-    mask: Tensor
+    mask: Array
     """float [N, 1, h, w]"""
 
 
-Output = Tensor | TwoHeads
-"""Of a network in training: presence logits, mask logits, or both."""
+Output = Array | TwoHeads
+"""Of a network: presence logits, mask logits, or both."""
 
 
-def mask_of(output: Output) -> Tensor | None:
+def mask_of(output: Output) -> Array | None:
     """The mask logits of an output, float [N, 1, h, w]; None where it has none."""
     if isinstance(output, TwoHeads):
         return output.mask
@@ -28,4 +28,4 @@ def mask_of(output: Output) -> Tensor | None:
 def is_finite(output: Output) -> bool:
     """Whether an output is free of NaN and infinity."""
     parts = output if isinstance(output, TwoHeads) else (output,)
-    return all(bool(part.isfinite().all()) for part in parts)
+    return all(bool(namespace(part).isfinite(part).all()) for part in parts)

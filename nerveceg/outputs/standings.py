@@ -11,8 +11,9 @@ from tabulate import tabulate
 
 from nerveceg.evaluation.bootstrap import Estimate
 from nerveceg.evaluation.standings import Standing, Standings
-from nerveceg.files import replacing, write_text
+from nerveceg.files import write_text
 from nerveceg.outputs.forest import draw_forest
+from nerveceg.outputs.notice import write_png
 
 NOTES = (
     "Dice: mean over all frames at native pixels; both empty = 1; intervals of 95 % by bootstrap "
@@ -50,8 +51,8 @@ def write_standings(
     text = standings_markdown(standings, failures=failures, caption=caption)
     write_text(folder / "ladder.md", text)
     write_text(folder / "ladder.csv", standings_csv(standings, failures=failures))
-    with replacing(folder / "ladder.png") as beside:
-        draw_forest(standings, title=caption.title, note=caption.note).save(beside, format="PNG")
+    forest = draw_forest(standings, title=caption.title, note=caption.note)
+    write_png(folder / "ladder.png", forest)
     return text
 
 

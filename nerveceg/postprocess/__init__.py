@@ -9,6 +9,7 @@ from nerveceg.postprocess.steps import (
     clean_mask,
     postprocess,
     require_priors,
+    stay_inside,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "load_priors",
     "postprocess",
     "require_priors",
+    "stay_inside",
 ]

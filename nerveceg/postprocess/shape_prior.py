@@ -5,15 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
-from torch.nn.functional import interpolate
 
 from nerveceg.errors import NerveCegError
 from nerveceg.files import write_bytes
 from nerveceg.postprocess.components import Mask
+from nerveceg.resampling import mean_of_cells, stretch
 
 COMPONENTS = 20
 FILE = "shape_prior.safetensors"
@@ -44,6 +41,8 @@ class ShapePrior:
 
     def save(self, folder: Path) -> None:
         """Write both tensors, as they are, to a trained segmenter's folder."""
+        from safetensors.numpy import save
+
         tensors = {"mean": self.mean, "components": self.components}
         # safetensors writes an array's memory as it lies, also where that is column by column.
         whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
@@ -56,6 +55,9 @@ class ShapePrior:
         Raises:
             NerveCegError: the file is missing, damaged or holds something else.
         """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+
         path = folder / FILE
         try:
             tensors = load(path.read_bytes())
@@ -105,11 +107,11 @@ def impose(mask: Mask, priors: Sequence[ShapePrior]) -> Mask:
     The pixels where the mean of the priors' reconstructions reaches a half.
     """
     described = [prior.reconstruct(_shrink(mask, prior.mean.shape)) for prior in priors]
-    mean = torch.from_numpy(np.mean(described, axis=0))[None, None]
-    return np.asarray(interpolate(mean, mask.shape, mode="bilinear")[0, 0].numpy() >= 0.5)
+    height, width = mask.shape
+    return np.asarray(stretch(np.mean(described, axis=0), (height, width)) >= 0.5)
 
 
 def _shrink(mask: Mask, grid: tuple[int, ...]) -> Float:
     """The share of each cell that is mask, float32 [h, w] in [0, 1]."""
-    pixels = torch.from_numpy(np.ascontiguousarray(mask))[None, None].float()
-    return np.asarray(interpolate(pixels, grid, mode="area")[0, 0].numpy())
+    rows, columns = grid
+    return mean_of_cells(mask.astype(np.float32), (rows, columns))

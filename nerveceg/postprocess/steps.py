@@ -3,9 +3,8 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from nerveceg.arrays import Array, like, on_host, to_host
 from nerveceg.errors import NerveCegError
 from nerveceg.postprocess.components import Mask, bounding_box, fill_holes, largest_component
 from nerveceg.postprocess.outline import closing, ellipse
@@ -39,15 +38,24 @@ BY_NAME: dict[str, Step] = {
 }
 
 
-def postprocess(masks: Tensor, names: Sequence[str], priors: Priors = ()) -> Tensor:
+_INSIDE = {"largest_component", "fill_holes", "closing"}
+
+
+def postprocess(masks: Array, names: Sequence[str], priors: Priors = ()) -> Array:
     """Masks, bool [N, 1, H, W], after the named steps in their order; same device.
 
     priors: what `shape_prior` needs, one of each training run; the mean of what they say counts.
     """
     if not names or not len(masks):
         return masks
-    done = [clean_mask(mask, names, priors) for mask in masks[:, 0].cpu().numpy()]
-    return torch.from_numpy(np.stack(done))[:, None].to(masks.device)
+    if not on_host(masks):
+        from nerveceg.postprocess.propagation import can_clean, clean_batch
+
+        if can_clean(names):
+            return clean_batch(masks, names)
+    done = [clean_mask(mask, names, priors) for mask in to_host(masks)[:, 0]]
+    cleaned: Array = like(np.stack(done)[:, None], masks)
+    return cleaned
 
 
 def clean_mask(mask: Mask, names: Sequence[str], priors: Priors = ()) -> Mask:
@@ -57,6 +65,11 @@ def clean_mask(mask: Mask, names: Sequence[str], priors: Priors = ()) -> Mask:
         if mask.any():
             mask = BY_NAME[name](mask, priors)
     return mask
+
+
+def stay_inside(names: Sequence[str]) -> bool:
+    """Whether no step sets a pixel outside the box that holds its mask."""
+    return set(names) <= _INSIDE
 
 
 def check_steps(names: Sequence[str]) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from nerveceg.errors import NerveCegError
@@ -103,7 +102,7 @@ def cross_fit(
         require_both_classes(present[rest], f"the frames outside fold {name}")
         owners = None if subject is None else subject[rest]
         fitted = fit_map(form, logit[rest], present[rest], subject=owners)
-        presence[inside] = fitted(torch.tensor(logit[inside], dtype=torch.float64)).numpy()
+        presence[inside] = fitted(logit[inside])
     return presence
 
 

@@ -6,21 +6,20 @@ from dataclasses import asdict, dataclass, fields
 from math import inf, isfinite
 from typing import Any, ClassVar
 
-import torch
-from torch import Tensor
-from torch.nn.functional import logsigmoid
+import numpy as np
 
+from nerveceg.arrays import Array, like, log_sigmoid, namespace, sigmoid
 from nerveceg.errors import NerveCegError
 
 
 @dataclass(frozen=True, kw_only=True)
 class PresenceMap(ABC):
-    """A monotone non-decreasing map of logits to probabilities; it works on any device."""
+    """A monotone non-decreasing map of logits to probabilities, of tensors or numpy arrays."""
 
     form: ClassVar[str]
 
     @abstractmethod
-    def __call__(self, logit: Tensor) -> Tensor:
+    def __call__(self, logit: Array) -> Array:
         """Probability in [0, 1] of each logit, float32 or float64 of any shape; NaN stays NaN."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -41,9 +40,9 @@ class Temperature(PresenceMap):
     def __post_init__(self) -> None:
         _require_number("slope", self.slope, least=0)
 
-    def __call__(self, logit: Tensor) -> Tensor:
+    def __call__(self, logit: Array) -> Array:
         """As every map."""
-        return (self.slope * logit).sigmoid()
+        return sigmoid(self.slope * logit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +60,9 @@ class Platt(PresenceMap):
         _require_number("slope", self.slope, least=0)
         _require_number("intercept", self.intercept)
 
-    def __call__(self, logit: Tensor) -> Tensor:
+    def __call__(self, logit: Array) -> Array:
         """As every map."""
-        return (self.slope * logit + self.intercept).sigmoid()
+        return sigmoid(self.slope * logit + self.intercept)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,9 +82,9 @@ class Beta(PresenceMap):
         _require_number("b", self.b, least=0)
         _require_number("c", self.c)
 
-    def __call__(self, logit: Tensor) -> Tensor:
+    def __call__(self, logit: Array) -> Array:
         """As every map."""
-        return (self.a * logsigmoid(logit) - self.b * logsigmoid(-logit) + self.c).sigmoid()
+        return sigmoid(self.a * log_sigmoid(logit) - self.b * log_sigmoid(-logit) + self.c)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,30 +102,31 @@ class Isotonic(PresenceMap):
     def __post_init__(self) -> None:
         object.__setattr__(self, "logits", tuple(self.logits))
         object.__setattr__(self, "presence", tuple(self.presence))
-        knots, heights = torch.tensor(self.logits), torch.tensor(self.presence)
-        if not (len(knots) == len(heights) > 0 and bool(knots.isfinite().all())):
+        knots, heights = (np.array(row, dtype=np.float32) for row in (self.logits, self.presence))
+        if not (len(knots) == len(heights) > 0 and np.isfinite(knots).all()):
             raise NerveCegError(
                 f"isotonic map with {len(knots)} logits and {len(heights)} presences: as many of "
                 "one as of the other, at least one and finite, are wanted"
             )
-        if (knots.diff() <= 0).any() or (heights.diff() < 0).any():
+        if (np.diff(knots) <= 0).any() or (np.diff(heights) < 0).any():
             raise NerveCegError(
                 "isotonic map that falls: rising logits and presences that don't fall are wanted"
             )
         for height in self.presence:
             _require_number("presence", height, least=0, most=1)
 
-    def __call__(self, logit: Tensor) -> Tensor:
+    def __call__(self, logit: Array) -> Array:
         """As every map."""
-        knots, heights = logit.new_tensor(self.logits), logit.new_tensor(self.presence)
-        inside = logit.clamp(knots[0], knots[-1])
-        upper = torch.searchsorted(knots, inside.contiguous()).clamp_(max=len(knots) - 1)
-        lower = (upper - 1).clamp_(min=0)
-        width = (knots[upper] - knots[lower]).clamp_(min=torch.finfo(logit.dtype).tiny)
+        xp, knots, heights = namespace(logit), like(self.logits, logit), like(self.presence, logit)
+        inside = xp.clip(xp.reshape(logit, (-1,)), self.logits[0], self.logits[-1])
+        upper = xp.clip(xp.searchsorted(knots, inside), None, len(self.logits) - 1)
+        lower = xp.clip(upper - 1, 0, None)
+        width = xp.clip(knots[upper] - knots[lower], float(xp.finfo(logit.dtype).tiny), None)
         rise = heights[upper] - heights[lower]
         level = heights[lower] + rise * ((inside - knots[lower]) / width)
         # Rounding must not lift a point above the knot to its right: the map would fall there.
-        return level.minimum(heights[upper])
+        bounded: Array = xp.reshape(xp.minimum(level, heights[upper]), logit.shape)
+        return bounded
 
 
 FORMS: dict[str, type[PresenceMap]] = {

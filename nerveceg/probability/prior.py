@@ -2,15 +2,15 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
+from nerveceg.arrays import Array
 from nerveceg.errors import NerveCegError
 
 ITERATIONS = 10_000
 TOLERANCE = 1e-10
 
 
-def shift(presence: Tensor, *, trained: float, target: float) -> Tensor:
+def shift(presence: Array, *, trained: float, target: float) -> Array:
     """Presence where the nerve is shown by a share `target` of frames instead of `trained`.
 
     pi r / (pi r + (1 - pi) s), r = target / trained, s = (1 - target) / (1 - trained): right where

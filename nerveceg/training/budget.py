@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nerveceg.errors import NerveCegError
+from nerveceg.processes import agree
 from nerveceg.training.estimate import in_words
 
 logger = logging.getLogger(__name__)
@@ -47,12 +48,15 @@ class Budget:
             return
         wanted, each = self.epochs, measure()
         left = self._seconds - (time.monotonic() - self._begun)
-        self.epochs = max(1, min(wanted, int(PLANNED * left / each)))
+        self.epochs = agree(lambda: max(1, min(wanted, int(PLANNED * left / each))))
         logger.info("%d of %d epochs in %s", self.epochs, wanted, in_words(self._seconds))
 
     def is_up(self) -> bool:
         """Whether the wall time is over: an epoch that it overtakes ends there."""
-        return self._seconds is not None and time.monotonic() - self._begun >= self._seconds
+        if self._seconds is None:
+            return False
+        end = self._begun + self._seconds
+        return agree(lambda: time.monotonic() >= end)  # of several processes the first looks
 
     def goes_on(self, done: int, best: int) -> bool:
         """Whether another epoch follows those done; the first always does. best: the best one."""

@@ -1,8 +1,10 @@
 """How long an epoch will take, from two measured updates and a few frames."""
 
 import copy
+import math
 import statistics
 import time
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -48,13 +50,26 @@ def seconds_a_frame(
     spent = []
     for _ in range(2):
         begun = time.perf_counter()
-        with runtime.autocast():
-            output = trial(batch.image.to(memory_format=runtime.memory_format))
-        objective.loss(output, batch).backward()  # type: ignore[no-untyped-call]
+        with runtime.repeatable():
+            with runtime.autocast():
+                output = trial(batch.image.to(memory_format=runtime.memory_format))
+            objective.loss(output, batch).backward()  # type: ignore[no-untyped-call]
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         spent.append(time.perf_counter() - begun)
     return min(spent) / BATCH
+
+
+def cost_of_determinism(
+    model: nn.Module, objective: Objective, *, size: tuple[int, int], runtime: Runtime
+) -> float:
+    """How many times as long an update takes with `runtime.deterministic` as without it."""
+    fastest = {False: math.inf, True: math.inf}
+    for flag in (False, True) * 3:
+        each = replace(runtime, deterministic=flag)
+        spent = seconds_a_frame(model, objective, size=size, runtime=each)
+        fastest[flag] = min(fastest[flag], spent)
+    return fastest[True] / fastest[False]
 
 
 def _seconds_to_prepare(train: FrameDataset) -> float:

@@ -1,7 +1,8 @@
 """The one training loop, for either stage."""
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -10,15 +11,21 @@ from timm.scheduler.scheduler import Scheduler
 from torch import nn
 from torch.optim import Optimizer
 
+from nerveceg import processes
 from nerveceg.data.dataset import FrameDataset
 from nerveceg.errors import NerveCegError
 from nerveceg.models.saving import save_model
 from nerveceg.runtime import Runtime
 from nerveceg.training.budget import Budget
+from nerveceg.training.checkpointing import Keeper, States
+from nerveceg.training.failures import failures_in_words
+from nerveceg.training.interruption import Interruption
+from nerveceg.training.lock import locked
 from nerveceg.training.log import TrainingLog
 from nerveceg.training.objectives import Objective
-from nerveceg.training.run import Fitted, Run
-from nerveceg.training.state import load_state, save_state
+from nerveceg.training.origin import load_same, origin_of
+from nerveceg.training.progress import Fitted
+from nerveceg.training.run import Run
 
 
 def fit(
@@ -51,35 +58,86 @@ def fit(
     metric: of `objective.metrics`, chooses the best epoch on the validation frames.
     accumulate: batches an update; clip: largest gradient norm; ema: decay of the weight average;
     patience: epochs without improvement after which the run stops.
-    resume: go on from `folder`/state where an earlier run stopped.
+    resume: go on from `folder`/state where an earlier run stopped, to the same weights.
     facts: what else config.json records of the run.
     begin: called when everything is checked, before the first file is written.
+    Several processes show their shares of an epoch side by side, and the first writes.
 
     Raises:
-        NerveCegError: unknown metric, nothing to learn from, nothing to resume, loss not finite.
+        NerveCegError: unknown metric, nothing to learn from, nothing to resume, a folder in use,
+            numbers that don't stay finite, no memory, no room on the disk.
+        Interrupted: SIGTERM or SIGINT came; the state is saved.
     """
     _check(objective, metric=metric, epochs=epochs, batch_size=batch_size, accumulate=accumulate)
     budget = Budget(epochs, seconds=seconds, patience=patience)
-    run = Run(model, objective, runtime=runtime, accumulate=accumulate, clip=clip, ema=ema)
-    run.feed(train, validation, batch_size=batch_size, seed=seed)
-    state = folder / "state" / "last.safetensors"
-    budget.plan(run.seconds_an_epoch, stopped=load_state(state) if resume else None)
-    run.prepare(optimizer, schedule, epochs=budget.epochs)
-    begin()
-    log = TrainingLog(folder, tensorboard=runtime.tensorboard)
-    best, epoch = run.restore(state) if resume else (Fitted(-math.inf, 0), 0)
-    while budget.goes_on(epoch, best.epoch):
-        epoch += 1
-        loss = run.train_epoch(epoch, budget.epochs, enough=budget.is_up)
-        scores = run.validate(log, epoch)
-        log.epoch(epoch, {"loss": loss, "rate": run.rate, **scores})
-        if (score := scores[metric]) > best.score:
-            best = Fitted(score, epoch)
-            save_model(run.averaged, folder, {**facts, "metric": metric, **best._asdict()})
-        run.finish_epoch(epoch, score)
-        save_state(state, {**run.state(best, epoch), **budget.state()})
+    with _guarded(folder, runtime, batch_size=batch_size, accumulate=accumulate) as interruption:
+        states, origin = States(folder / "state"), origin_of(train, validation, facts)
+        stopped = load_same(states, origin) if resume else None
+        run = Run(model, objective, runtime=runtime, accumulate=accumulate, clip=clip, ema=ema)
+        run.feed(train, validation, batch_size=batch_size, seed=seed)
+        budget.plan(
+            lambda: processes.agree(run.seconds_an_epoch) / processes.count(), stopped=stopped
+        )
+        run.prepare(optimizer, schedule, epochs=budget.epochs)
+        processes.agree(lambda: _begin(begin, states))
+        if stopped is not None:
+            run.restore(stopped)
+        parts = (run.state, budget.state, origin.copy)
+        keeper = Keeper(states, parts, every=runtime.save_every, interruption=interruption)
+        log = TrainingLog(folder, tensorboard=runtime.tensorboard, done=run.progress.epoch)
+        save = partial(_save_best, run, folder, facts)
+        return _train(run, budget, keeper=keeper, log=log, metric=metric, save=save)
+
+
+@contextmanager
+def _guarded(
+    folder: Path, runtime: Runtime, *, batch_size: int, accumulate: int
+) -> Iterator[Interruption]:
+    """Hold the folder, note signals, repeat to the bit if asked, and say what fails in words."""
+    with (
+        locked(folder) if processes.is_first() else nullcontext(),
+        Interruption() as interruption,
+        runtime.repeatable(),
+        failures_in_words(batch_size=batch_size, accumulate=accumulate),
+    ):
+        yield interruption
+
+
+def _save_best(run: Run, folder: Path, facts: Mapping[str, Any], best: Mapping[str, Any]) -> None:
+    save_model(run.averaged, folder, {**facts, **best})
+
+
+def _train(
+    run: Run,
+    budget: Budget,
+    *,
+    keeper: Keeper,
+    log: TrainingLog,
+    metric: str,
+    save: Callable[[Mapping[str, Any]], None],
+) -> Fitted:
+    """Epoch after epoch; save: writes the averaged weights with these facts."""
+    progress = run.progress
+    while budget.goes_on(progress.epoch, progress.best.epoch):
+        loss = run.train_epoch(budget.epochs, keeper=keeper, enough=budget.is_up)
+        scores = run.validate(log, keeper=keeper)
+        skipped = {"skipped": progress.skipped} if progress.skipped else {}
+        log.epoch(progress.epoch + 1, {"loss": loss, "rate": run.rate, **scores, **skipped})
+        if (score := scores[metric]) > progress.best.score:
+            progress.best = Fitted(score, progress.epoch + 1)
+            if processes.is_first():
+                save({"metric": metric, **progress.best._asdict()})
+        run.finish_epoch(score)
+        keeper.save()
+        keeper.stop_if_asked()
     log.close()
-    return best
+    processes.wait()  # until the first process has written everything
+    return progress.best
+
+
+def _begin(begin: Callable[[], None], states: States) -> None:
+    begin()
+    states.sweep()
 
 
 def _check(objective: Objective, *, metric: str, **counts: object) -> None:

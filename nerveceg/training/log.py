@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +11,34 @@ import torch
 from torch import nn
 
 from nerveceg.data.dataset import Batch
+from nerveceg.files import append_line, write_text
 from nerveceg.models.two_heads import Output, mask_of
+from nerveceg.processes import is_first
 
 logger = logging.getLogger(__name__)
 
 
 class TrainingLog:
-    """Appends to `log.jsonl` in the stage's folder, and to `tensorboard/` beside it."""
+    """Appends to `log.jsonl` in the stage's folder, and to `tensorboard/` beside it.
 
-    def __init__(self, folder: Path, *, tensorboard: bool) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+    done: the epoch after which the run goes on; what was told of later ones is told again. Of
+    several processes the first tells.
+    """
+
+    def __init__(self, folder: Path, *, tensorboard: bool, done: int = 0) -> None:
         self._path = folder / "log.jsonl"
-        self._board = _open_board(folder / "tensorboard") if tensorboard else None
+        self._board = None
+        if is_first():
+            self._forget_after(done)
+            self._board = _open_board(folder / "tensorboard", done) if tensorboard else None
 
     def epoch(self, number: int, values: Mapping[str, float]) -> None:
         """Record an epoch's figures, and say them."""
+        if not is_first():
+            return
         said = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
         logger.info("epoch %d: %s", number, said)
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"epoch": number, **values}) + "\n")
+        append_line(self._path, json.dumps({"epoch": number, **values}))
         if self._board is not None:
             for name, value in values.items():
                 self._board.add_scalar(name, value, number)
@@ -55,8 +65,21 @@ class TrainingLog:
         if self._board is not None:
             self._board.close()
 
+    def _forget_after(self, epoch: int) -> None:
+        lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.is_file() else []
+        kept = [line for line in lines if _epoch_of(line) <= epoch]
+        write_text(self._path, "".join(f"{line}\n" for line in kept))
 
-def _open_board(folder: Path) -> Any:
+
+def _epoch_of(line: str) -> float:
+    """A line that was cut off is of no epoch."""
+    try:
+        return int(json.loads(line)["epoch"])
+    except (ValueError, KeyError, TypeError):
+        return inf
+
+
+def _open_board(folder: Path, done: int) -> Any:
     from torch.utils.tensorboard import SummaryWriter
 
-    return SummaryWriter(str(folder))
+    return SummaryWriter(str(folder), purge_step=done + 1)

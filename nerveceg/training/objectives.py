@@ -54,7 +54,7 @@ class PresenceObjective:
                 f"all {len(dataset)} training frames are of one class: the gate needs frames "
                 "with and without the nerve"
             )
-        return EpochSampler(range(len(dataset)), seed=seed)
+        return EpochSampler(range(len(dataset)), seed=seed, shuffled=dataset.shuffled)
 
     def validation_places(self, dataset: FrameDataset) -> Sequence[int]:
         """Every frame."""
@@ -125,13 +125,14 @@ class MaskObjective:
                 f"none of {len(dataset)} training frames shows the nerve: the segmenter needs some"
             )
         if self._frames == "all":
-            return EpochSampler(range(len(dataset)), seed=seed)
+            return EpochSampler(range(len(dataset)), seed=seed, shuffled=dataset.shuffled)
         wanted = round(self._negatives * len(positives))
         return EpochSampler(
             positives.tolist(),
             seed=seed,
             extra=self._hard_negatives(dataset, wanted),
             extra_count=wanted,
+            shuffled=dataset.shuffled,
         )
 
     def validation_places(self, dataset: FrameDataset) -> Sequence[int]:

@@ -1,36 +1,33 @@
 """The state of one training run: networks, average, optimiser, schedule, loaders."""
 
+import logging
 import math
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from timm.scheduler.scheduler import Scheduler
 from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from nerveceg.data.dataset import Batch, FrameDataset, collate
+from nerveceg.data.dataset import Batch, FrameDataset
 from nerveceg.data.sampling import EpochSampler
 from nerveceg.errors import NerveCegError
 from nerveceg.models.two_heads import is_finite
+from nerveceg.processes import count, is_first, rank
 from nerveceg.runtime import Runtime
+from nerveceg.training.checkpointing import Keeper
 from nerveceg.training.estimate import seconds_an_epoch
+from nerveceg.training.feeding import make_loader, rest_of_epoch
 from nerveceg.training.log import TrainingLog
 from nerveceg.training.objectives import Objective, Scores
-from nerveceg.training.state import load_state
+from nerveceg.training.progress import DivergedError, Progress
+from nerveceg.training.rollback import Buffers
+from nerveceg.training.together import gather_batches, make_accelerator, take_buffers_of_first
 
-
-class Fitted(NamedTuple):
-    """How a run ended: the best epoch's score by the chosen metric, and which epoch it was."""
-
-    score: float
-    epoch: int
+logger = logging.getLogger(__name__)
 
 
 class Run:
@@ -46,18 +43,15 @@ class Run:
         clip: float | None,
         ema: float,
     ) -> None:
+        self.progress = Progress()
         self._runtime = runtime
         self._objective = objective
-        self._clip = clip
-        _forget_earlier_runs(runtime)
-        self._accelerator = Accelerator(
-            cpu=runtime.torch_device.type == "cpu",
-            mixed_precision="bf16" if runtime.bfloat16 else "no",
-            gradient_accumulation_steps=accumulate,
-        )
+        self._clip = math.inf if clip is None else clip
+        self._accelerator = make_accelerator(runtime, accumulate=accumulate)
         self._plain = runtime.place(model)
         self._ema = ModelEmaV3(self._plain, decay=ema, use_warmup=True)
-        self._updates = 0
+        self._buffers = Buffers(self._plain)
+        self._losses: list[Tensor] = []
         self._shown: dict[str, str] = {}
 
     def feed(
@@ -65,6 +59,7 @@ class Run:
     ) -> None:
         """Make the loaders."""
         self._seed = seed
+        self._frames = train, validation
         order = self._objective.sampler(train, seed=seed)
         places = self._objective.validation_places(validation)
         if not places:
@@ -73,33 +68,27 @@ class Run:
                 "fold or a larger data.split.validation_share"
             )
         fixed = EpochSampler(places, seed=0, shuffled=False)
-        many = len(order) > batch_size
-        self._loader = self._load(train, order, batch_size, drop_last=many)
-        self._validation = self._load(validation, fixed, batch_size, drop_last=False)
-
-    def _load(
-        self, dataset: FrameDataset, sampler: EpochSampler, batch_size: int, *, drop_last: bool
-    ) -> Any:
-        workers = self._runtime.worker_count
-        loader = DataLoader(
-            dataset,
-            batch_size=batch_size,
-            sampler=sampler,
-            num_workers=workers,
-            collate_fn=collate,
-            drop_last=drop_last,
-            pin_memory=self._accelerator.device.type == "cuda",
-            persistent_workers=workers > 0,
+        self._loader, self._validation = (
+            make_loader(
+                dataset,
+                sampler,
+                batch_size=batch_size,
+                drop_last=dataset is train and (len(sampler) > batch_size or count() > 1),
+                runtime=self._runtime,
+                accelerator=self._accelerator,
+            )
+            for dataset, sampler in ((train, order), (validation, fixed))
         )
-        return self._accelerator.prepare(loader)
+        self._rounds = math.ceil(len(places) / batch_size) // count()
 
     def seconds_an_epoch(self) -> float:
         """How long an epoch with its validation will take; a measurement."""
+        train, validation = self._frames
         return seconds_an_epoch(
             self._plain,
             self._objective,
-            train=self._loader.dataset,
-            validation=self._validation.dataset,
+            train=train,
+            validation=validation,
             runtime=self._runtime,
         )
 
@@ -117,65 +106,110 @@ class Run:
         model = torch.compile(self._plain) if self._runtime.compile else self._plain
         self._model, self._optimizer = self._accelerator.prepare(model, made)
 
-    def train_epoch(self, epoch: int, epochs: int, *, enough: Callable[[], bool]) -> float:
-        """Show the epoch's frames, whole batches only; returns the mean loss.
+    def train_epoch(self, epochs: int, *, keeper: Keeper, enough: Callable[[], bool]) -> float:
+        """Show what is left of the epoch, whole batches only; returns the mean loss.
 
-        enough: asked after every update; True ends the epoch there.
+        keeper: saves between updates. enough: asked there too; True ends the epoch.
         """
-        # Through accelerate's loader: it sets the sampler's epoch to a count of its own otherwise.
-        self._loader.set_epoch(epoch)
+        epoch, done = self.progress.epoch + 1, self.progress.batch
         self._model.train()
-        losses = []
-        bar = tqdm(self._loader, desc=f"epoch {epoch}/{epochs}", unit="batch", leave=False)
-        for number, batch in enumerate(bar):
-            # Dropout follows from seed, epoch and batch, so that a resumed run draws the same.
-            torch.manual_seed(hash((self._seed, epoch, number)) % 2**63)
+        rest = rest_of_epoch(self._loader, epoch, done=done) if done < len(self._loader) else ()
+        bar = self._bar(rest, f"epoch {epoch}/{epochs}", initial=done)
+        for number, batch in enumerate(bar, start=done):
+            # Dropout follows from seed, epoch and batch, so that a resumed run draws the same, and
+            # so do several processes together.
+            place = number * count() + rank()
+            torch.manual_seed(hash((self._seed, epoch, place)) % 2**63)
             with self._accelerator.accumulate(self._model):
-                losses.append(self._learn(batch, epoch))
+                self._learn(self._frames[0].augmented_on_device(batch, epoch))
+                if self._accelerator.sync_gradients:
+                    self._update()
+                    self.progress.batch = number + 1
             if number % 10 == 0:
-                bar.set_postfix({"loss": f"{losses[-1].item():.4f}", **self._shown})
-            if self._accelerator.sync_gradients and enough():
-                break
-        return torch.stack(losses).mean().item()
+                bar.set_postfix(self._shown)
+            if self._accelerator.sync_gradients:
+                keeper.after_update()
+                if enough():
+                    break
+                keeper.stop_if_asked()
+            elif keeper.must_stop:
+                self._go_back_to_update()
+                keeper.stop_if_asked()
+        return self.progress.mean_loss()
 
-    def _learn(self, batch: Batch, epoch: int) -> Tensor:
+    def _bar(self, batches: Any, words: str, *, initial: int = 0) -> Any:
+        """The batches with a progress bar, of one process."""
+        hidden = not is_first()
+        return tqdm(batches, words, unit="batch", leave=False, initial=initial, disable=hidden)
+
+    def _learn(self, batch: Batch) -> None:
         image = batch.image.to(memory_format=self._runtime.memory_format)
         loss = self._objective.loss(self._model(image), batch)
-        if not loss.isfinite():
-            raise _diverged(f"the loss is {loss.item()}", epoch)
         self._accelerator.backward(loss)
-        if self._accelerator.sync_gradients and self._clip is not None:
-            self._accelerator.clip_grad_norm_(self._model.parameters(), self._clip)
-        self._optimizer.step()
+        self._losses.append(loss.detach())
+
+    def _update(self) -> None:
+        """Take the step that the gathered gradients ask for, unless it leads out of the numbers."""
+        norm = self._accelerator.clip_grad_norm_(self._model.parameters(), self._clip)
+        own = torch.stack([*self._losses, torch.as_tensor(norm)]).float()
+        # Of all processes: they take a step together or none.
+        numbers = self._accelerator.gather(own).reshape(count(), -1)
+        losses, sound = numbers[:, :-1].flatten(), bool(numbers.isfinite().all())
+        if sound:
+            self._optimizer.step()
+            self.progress.learned(losses.tolist())
+            self._schedule.step_update(self.progress.updates)
+            self._ema.update(self._plain, step=self.progress.updates)
+            self._buffers.keep()
+            self._shown["loss"] = f"{losses[-1].item():.4f}"
+        else:
+            self._buffers.restore()
         self._optimizer.zero_grad()
-        if self._accelerator.sync_gradients:
-            self._updates += 1
-            self._schedule.step_update(self._updates)
-            self._ema.update(self._plain, step=self._updates)
-        return loss.detach()
+        self._losses.clear()
+        if not sound:
+            self._skip(losses.tolist())
+
+    def _skip(self, losses: list[float]) -> None:
+        self.progress.skip(losses)
+        logger.warning(
+            "epoch %d: an update was left out, its losses were %s",
+            self.progress.epoch + 1,
+            ", ".join(f"{loss:.4g}" for loss in losses),
+        )
+
+    def _go_back_to_update(self) -> None:
+        """Forget the batches since the last update, as if they had not been seen."""
+        self._buffers.restore()
+        self._losses.clear()
 
     @torch.inference_mode()
-    def validate(self, log: TrainingLog, epoch: int) -> Scores:
+    def validate(self, log: TrainingLog, *, keeper: Keeper) -> Scores:
         """Scores of the averaged weights on the validation frames."""
-        judged = []
-        bar = tqdm(self._validation, desc="validating", unit="batch", leave=False)
+        judged, epoch = [], self.progress.epoch + 1
+        take_buffers_of_first(self.averaged)
+        bar = self._bar(self._validation, "validating")
         for number, batch in enumerate(bar):
+            if number < self._rounds:  # those that every process has
+                keeper.stop_if_asked()
             image = batch.image.to(memory_format=self._runtime.memory_format)
             with self._accelerator.autocast():
                 output = self.averaged(image)
             if not is_finite(output):
-                raise _diverged("the network's output on validation frames is not finite", epoch)
+                raise DivergedError(
+                    "the network's output on validation frames is not finite", epoch
+                )
             judged.append(self._objective.judge(output, batch).cpu())
             if number == 0:
                 log.images(epoch, batch, output)
         log.weights(epoch, self.averaged)
-        scores = self._objective.scores(torch.cat(judged))
+        scores = self._objective.scores(torch.cat(gather_batches(judged)))
         self._shown = {name: f"{score:.4f}" for name, score in scores.items()}
         return scores
 
-    def finish_epoch(self, epoch: int, score: float) -> None:
-        """Tell schedules that look at the score."""
-        self._schedule.step(epoch, score)
+    def finish_epoch(self, score: float) -> None:
+        """Count the epoch, and tell schedules that look at the score."""
+        self.progress.finish_epoch()
+        self._schedule.step(self.progress.epoch, score)
 
     @property
     def averaged(self) -> nn.Module:
@@ -188,40 +222,21 @@ class Run:
         """Today's learning rate."""
         return float(self._optimizer.param_groups[0]["lr"])
 
-    def state(self, best: Fitted, epoch: int) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """All that `restore` needs."""
         return {
             "model": self._plain.state_dict(),
             "ema": self.averaged.state_dict(),
             "optimizer": self._optimizer.state_dict(),
-            "updates": self._updates,
             "schedule": self._schedule.state_dict(),
-            "best": list(best),
-            "epoch": epoch,
+            **self.progress.state(),
         }
 
-    def restore(self, path: Path) -> tuple[Fitted, int]:
-        """Go back to where a run stopped; returns its best epoch and the last one done."""
-        state = load_state(path)
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go back to where a run stopped."""
         self._plain.load_state_dict(state["model"])
         self.averaged.load_state_dict(state["ema"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._schedule.load_state_dict(state["schedule"])
-        self._updates = state["updates"]
-        return Fitted(*state["best"]), state["epoch"]
-
-
-def _diverged(finding: str, epoch: int) -> NerveCegError:
-    return NerveCegError(
-        f"{finding} in epoch {epoch}: a smaller optimizer.lr or runtime.precision=float32 is the "
-        "usual cure"
-    )
-
-
-def _forget_earlier_runs(runtime: Runtime) -> None:
-    # accelerate keeps device and precision of a process's first run and refuses others; on several
-    # GPUs it takes the current one.
-    if AcceleratorState._shared_state:
-        AcceleratorState._reset_state(reset_partial_state=True)
-    if runtime.torch_device.type == "cuda" and runtime.torch_device.index is not None:
-        torch.cuda.set_device(runtime.torch_device)
+        self.progress.restore(state)
+        self._buffers.keep()

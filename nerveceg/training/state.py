@@ -6,24 +6,25 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from nerveceg.errors import NerveCegError
-from nerveceg.files import replacing
+from nerveceg.files import write_bytes
 
 State = dict[str, Any]
 
 
-def save_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Write nested dicts and lists of tensors and plain values; the file before stays whole.
-
-    Written beside, flushed to the disk, then renamed over.
-    """
+def pack_state(state: Mapping[str, Any]) -> bytes:
+    """Nested dicts and lists of tensors and plain values as the bytes of a file."""
     tensors: dict[str, Tensor] = {}
     plain = _take_tensors(state, "", tensors)
-    with replacing(path) as beside:
-        save_file(tensors, beside, metadata={"plain": json.dumps(plain)})
+    return save(tensors, metadata={"plain": json.dumps(plain)})
+
+
+def save_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Write what `load_state` reads; the file before stays whole until the new one is."""
+    write_bytes(path, pack_state(state))
 
 
 def load_state(path: Path) -> State:

@@ -343,3 +343,19 @@ def test_frames_travel_to_worker_processes(tmp_path):
     draw(tmp_path / "1_1.png")
     frames = find_frames(tmp_path)
     assert pickle.loads(pickle.dumps(frames)) == frames  # noqa: S301
+
+
+def test_a_subjects_images_are_a_clip_where_that_is_said(tmp_path):
+    for name in ("1_10.png", "1_2.png", "2_1.png"):
+        draw(tmp_path / name)
+    assert [frame.clip for frame in find_frames(tmp_path)] == [None] * 3
+
+    found = find_frames(tmp_path, clips="subject")
+
+    assert [(frame.id, frame.clip) for frame in found] == [
+        ("1_2", "1"),
+        ("1_10", "1"),
+        ("2_1", "2"),
+    ]
+    with pytest.raises(NerveCegError, match="data.clips=day: file or subject is wanted"):
+        find_frames(tmp_path, clips="day")

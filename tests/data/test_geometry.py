@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -229,3 +229,26 @@ def test_a_geometry_comes_back_from_json_equal(crop, corner):
     there = json.loads(json.dumps(geometry.to_dict()))
     assert Geometry.from_dict(there) == geometry
     assert hash(Geometry.from_dict(there)) == hash(geometry)
+
+
+@settings(max_examples=8)
+@given(geometries(), st.integers(0, 2**32 - 1))
+def test_numpy_frames_come_out_as_tensors_do_to_the_byte(drawn, seed):
+    native, _, geometry = drawn
+    frames = np.random.default_rng(seed).integers(0, 256, (1, 1, *native), dtype=np.uint8)
+    sized = geometry.forward(frames)
+    assert sized.dtype == np.uint8
+    np.testing.assert_array_equal(sized, geometry.forward(torch.from_numpy(frames)).numpy())
+    probability = np.random.default_rng(seed).random((1, 1, *geometry.size), dtype=np.float32)
+    restored = geometry.restore(torch.from_numpy(probability), native).numpy()
+    np.testing.assert_allclose(geometry.restore(probability, native), restored, atol=2e-6)
+
+
+@pytest.mark.parametrize("native", [(420, 580), (400, 550), (300, 300)])
+def test_grey_levels_halfway_between_two_are_rounded_alike_everywhere(native):
+    # Columns of 0 and 1 by turns have means of exactly a half wherever a step is a whole number.
+    frames = np.indices(native).sum(0, dtype=np.uint8)[None, None] % 2 * 255
+    geometry = Geometry(size=(native[0] // 2, native[1] // 2))
+    sized = geometry.forward(frames)
+    np.testing.assert_array_equal(sized, geometry.forward(torch.from_numpy(frames)).numpy())
+    assert set(np.unique(sized[..., 1:-1, 1:-1])) == {128}

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from nerveceg.data.frames import Frame
-from nerveceg.data.images import digest_of, read_image, read_mask, read_mask_file
+from nerveceg.data.images import digest_of, read_image, read_mask, read_mask_file, size_of
 from nerveceg.errors import DataError
 
 RAMP = np.arange(6 * 8, dtype=np.uint8).reshape(6, 8) * 5
@@ -107,7 +107,7 @@ def test_images_and_masks_are_turned_upright(tmp_path, name, compression):
     pixels[:8, :8] = 255
     path = save(tmp_path / name, pixels, exif=exif, compression=compression)
     upright = read_image(path)
-    assert upright.shape == (32, 16)
+    assert upright.shape == size_of(path) == (32, 16)
     assert upright[:8, -8:].min() > 200
     assert upright[8:].max() < 50
     if name != "x.jpg":

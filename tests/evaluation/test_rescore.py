@@ -173,7 +173,7 @@ def law(make_law):
     return make_law(100, frames=4, slope=0.6, intercept=-0.4, pixel=0.7, seed=5)
 
 
-@pytest.fixture(scope="module", params=["gate", "fused"])
+@pytest.fixture(scope="module", params=[pytest.param("gate", marks=pytest.mark.slow), "fused"])
 def fitted(law, request):
     return calibrate(law.predictions, Recipe(forms=("platt",), fuse=request.param == "fused"))
 

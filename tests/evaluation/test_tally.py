@@ -9,11 +9,16 @@ from nerveceg.evaluation.counts import Counts, count_mask, dice
 from nerveceg.evaluation.tally import HELD_OUT, OUT_OF_FOLD, Tally, TallyBuilder
 
 
-def clean(mask):
+def clean_one(mask):
     labels, count = ndimage.label(mask, structure=np.ones((3, 3)))
     areas = np.bincount(labels.ravel())[1:]
     largest = labels == areas.argmax() + 1 if count else mask
     return ndimage.binary_fill_holes(largest)
+
+
+def clean(masks):
+    done = [clean_one(mask) for mask in masks[:, 0].numpy()]
+    return torch.from_numpy(np.stack(done))[:, None]
 
 
 def tally_of(scans, *, batch: int = 240, order=None, **options) -> Tally:
@@ -52,6 +57,12 @@ def test_the_score_of_a_plain_rule_equals_that_of_its_masks(scans, tally, presen
 def test_the_score_of_cleaned_masks_equals_that_of_the_rule(scans, tally, mask):
     wanted = score_directly(scans, Rule(presence=0.56, mask=mask))
     assert np.array_equal(tally.score(0.56, mask, cleaned=True), wanted)
+
+
+def test_cleaning_inside_each_box_counts_the_same(scans, tally):
+    boxed = tally_of(scans, clean=clean, inside=True)
+    assert np.array_equal(boxed.clean_hits, tally.clean_hits)
+    assert np.array_equal(boxed.clean_area, tally.clean_area)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from nerveceg.documents import LARGEST_JSON
 from nerveceg.errors import NerveCegError
+from nerveceg.files import sha256_of
 from nerveceg.models.classifier import Classifier
 from nerveceg.models.saving import load_config, load_model, save_model
 from nerveceg.models.segmenter import Segmenter
@@ -63,7 +65,13 @@ def test_the_config_holds_class_arguments_and_extra_entries(tmp_path):
     model = Classifier("test_resnet")
     save_model(model, tmp_path, {"epoch": 3, "score": 0.5})
     config = load_config(tmp_path)
-    assert config == {"class": "Classifier", "arguments": model.config, "epoch": 3, "score": 0.5}
+    assert config == {
+        "class": "Classifier",
+        "arguments": model.config,
+        "sha256": sha256_of(tmp_path / "model.safetensors"),
+        "epoch": 3,
+        "score": 0.5,
+    }
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
 
 
@@ -103,8 +111,9 @@ def test_a_damaged_config_is_refused(folder, text):
 
 
 def test_an_oversized_config_is_refused(folder):
-    rewrite(folder, ballast="x" * 2**24)
-    refused(folder, "config.json", "16777216 bytes")
+    with (folder / "config.json").open("r+b") as file:
+        file.truncate(LARGEST_JSON + 1)
+    refused(folder, "config.json", "over 67,108,864 bytes")
 
 
 @pytest.mark.parametrize("name", ["torch.load", "os.system", "Pipeline", None, ["Classifier"]])
@@ -148,4 +157,6 @@ def test_a_single_tensor_too_many_too_few_or_of_another_shape_is_named(folder, c
     else:
         tensors[name] = torch.ones(2)
     save_file(tensors, folder / "model.safetensors")
+    refused(folder, "model.safetensors is damaged", sha256_of(folder / "model.safetensors"))
+    rewrite(folder, sha256=None)  # as earlier versions wrote it
     refused(folder, "model.safetensors", f"tensor {name} is")

@@ -1,6 +1,7 @@
 import pytest
 import timm
 import torch
+from safetensors.torch import save_file
 
 from nerveceg.errors import NerveCegError
 from nerveceg.models.classifier import Classifier
@@ -74,9 +75,9 @@ def test_an_unknown_stem_is_refused():
 
 
 def test_weights_of_the_usual_stem_are_refused(tmp_path):
-    torch.save(timm.create_model("resnet18").state_dict(), tmp_path / "resnet18.pth")
+    save_file(timm.create_model("resnet18").state_dict(), tmp_path / "resnet18.safetensors")
     with pytest.raises(NerveCegError, match="conv1_weight is .64, 1, 7, 7. there, .64, 1, 3, 3."):
-        resnet(18, stem="3x3", weights=str(tmp_path / "resnet18.pth"))
+        resnet(18, stem="3x3", weights=str(tmp_path / "resnet18.safetensors"))
 
 
 def test_a_gate_with_a_small_stem_cannot_start_an_encoder_of_the_usual_one():

@@ -6,6 +6,7 @@ from nerveceg.data.frames import find_frames
 from nerveceg.explanation import Explainer, Explanation
 from nerveceg.inference import predict_frames
 from nerveceg.outputs.explain import OPACITY, blend, draw_explanation
+from nerveceg.outputs.notice import LINE
 from nerveceg.outputs.overlays import draw_overlay
 from nerveceg.outputs.predictions import PredictionWriter
 
@@ -81,7 +82,7 @@ def test_a_picture_is_written_for_each_frame(pipeline, frame_folder, tmp_path):
     written = sorted((tmp_path / "out/explanations").iterdir())
     assert [path.name for path in written] == [f"{frame.id}.png" for frame in frames]
     with Image.open(written[0]) as picture, Image.open(frames[0].image) as frame:
-        assert picture.size == (3 * frame.width, frame.height + 16)
+        assert picture.size == (3 * frame.width, frame.height + 16 + LINE)
     with PredictionWriter(tmp_path / "out", overwrite=True) as writer:
         writer.finish()
     assert not (tmp_path / "out/explanations").exists(), "an earlier run's pictures"

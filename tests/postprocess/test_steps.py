@@ -14,6 +14,7 @@ from nerveceg.postprocess.steps import (
     clean_mask,
     postprocess,
     require_priors,
+    stay_inside,
 )
 
 SHAPES = np.random.default_rng(0).random((24, 9, 13)) < 0.5
@@ -34,6 +35,17 @@ def test_a_batch_is_done_mask_by_mask(drawn, names, count):
     assert torch.equal(batch, before), "the masks given stay as they are"
     for mask, result in zip(drawn, done[:, 0].numpy(), strict=True):
         assert np.array_equal(result, clean_mask(mask, names[:count], PRIORS))
+
+
+@given(arrays(np.bool_, (9, 13)))
+def test_steps_that_stay_inside_set_no_pixel_outside_the_box_of_their_mask(mask):
+    staying = [name for name in BY_NAME if stay_inside([name])]
+    assert staying == ["largest_component", "fill_holes", "closing"]
+    box = components.bounding_box(mask)
+    for name in staying if box else ():
+        outside = clean_mask(mask, [name])
+        outside[box] = False
+        assert not outside.any()
 
 
 def test_steps_are_done_in_their_order():

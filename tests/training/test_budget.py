@@ -10,10 +10,10 @@ from nerveceg.data.geometry import Geometry
 from nerveceg.errors import NerveCegError
 from nerveceg.runtime import Runtime
 from nerveceg.training.budget import Budget
+from nerveceg.training.checkpointing import States
 from nerveceg.training.fit import fit
 from nerveceg.training.objectives import PresenceObjective
 from nerveceg.training.schedules import cosine
-from nerveceg.training.state import load_state
 
 
 class Slow(PresenceObjective):
@@ -53,7 +53,7 @@ def train_gate(mixed_frames, make_classifier, tmp_path):
             folder=tmp_path,
             **given,
         )
-        return load_state(tmp_path / "state" / "last.safetensors")
+        return States(tmp_path / "state").load()
 
     return run
 

@@ -7,7 +7,12 @@ from torch import nn
 from nerveceg.data.dataset import FrameDataset
 from nerveceg.data.geometry import Geometry
 from nerveceg.runtime import Runtime
-from nerveceg.training.estimate import in_words, seconds_a_frame, seconds_an_epoch
+from nerveceg.training.estimate import (
+    cost_of_determinism,
+    in_words,
+    seconds_a_frame,
+    seconds_an_epoch,
+)
 from nerveceg.training.losses import BceDice
 from nerveceg.training.objectives import MaskObjective, PresenceObjective
 
@@ -79,3 +84,15 @@ def test_an_epoch_takes_its_updates_its_augmentation_and_a_third_of_an_update_a_
     frame = 0.08 / 4
     assert helped == pytest.approx(8 * frame + 6 * frame / 3, rel=0.3)
     assert alone - helped == pytest.approx(8 * 0.05, rel=0.3)
+
+
+def test_the_cost_of_determinism_is_a_ratio_of_two_measurements():
+    class Slower(SlowNetwork):
+        def forward(self, image):
+            time.sleep(0.02 if torch.are_deterministic_algorithms_enabled() else 0.0)
+            return self.weight * image.mean((1, 2, 3)) + 0 * super().forward(image)
+
+    cost = cost_of_determinism(
+        Slower(), PresenceObjective(), size=(32, 32), runtime=Runtime(device="cpu")
+    )
+    assert cost == pytest.approx(1.25, rel=0.15)

@@ -13,9 +13,11 @@ from nerveceg.data.geometry import Geometry
 from nerveceg.errors import NerveCegError
 from nerveceg.models.saving import load_config, load_model
 from nerveceg.runtime import Runtime
+from nerveceg.training.checkpointing import States
 from nerveceg.training.fit import fit
 from nerveceg.training.losses import BceDice
 from nerveceg.training.objectives import MaskObjective, PresenceObjective
+from nerveceg.training.progress import DivergedError
 from nerveceg.training.schedules import cosine
 from nerveceg.training.state import load_state
 
@@ -87,7 +89,7 @@ def tensors(value):
 
 
 def state_of(folder):
-    return load_state(folder / "state" / "last.safetensors")
+    return States(folder / "state").load()
 
 
 def assert_same_run(first, second):
@@ -280,7 +282,7 @@ def test_validation_frames_without_nerve_cannot_score_a_segmenter(train_stage, m
 def test_a_loss_that_is_not_a_number_ends_in_one_line(train_stage):
     broken = MaskObjective(loss=lambda logit, mask: (logit * math.nan).mean())
     message = refused(train_stage, "run", broken)
-    assert "the loss is nan in epoch 1" in message
+    assert "none of 2 updates had finite numbers in epoch 1" in message
     assert "optimizer.lr" in message
 
 
@@ -329,3 +331,55 @@ def test_a_segmenter_learns_eight_frames_by_heart(train_stage, mixed_frames, geo
         ema=0.5,
     )
     assert best.score > 0.85
+
+
+class Breaking(PresenceObjective):
+    """Its loss leaves the numbers in some batches of the run; so may the gradient alone."""
+
+    def __init__(self, *batches, factor=math.nan, gradient_alone=False):
+        super().__init__()
+        self.batches, self.factor, self.alone, self.seen = batches, factor, gradient_alone, 0
+
+    def loss(self, output, batch):
+        self.seen += 1
+        if self.seen not in self.batches:
+            return super().loss(output, batch)
+        broken = (output * self.factor).sum()
+        return torch.where(broken.isnan(), 0.0 * output.sum(), broken) if self.alone else broken
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {},
+        pytest.param({"factor": math.inf}, marks=pytest.mark.slow),
+        pytest.param({"gradient_alone": True}, marks=pytest.mark.slow),
+    ],
+    ids=["nan", "inf", "gradient"],
+)
+def test_an_update_out_of_the_numbers_is_left_out_and_changes_nothing(
+    train_stage, tmp_path, broken
+):
+    saved = {"runtime": Runtime(device="cpu", save_every=1), "epochs": 1, "batch_size": 2}
+    train_stage("run", Breaking(3, 4, **broken), **saved)
+    after, between = States(tmp_path / "run" / "state").paths()
+    state = load_state(after)
+    assert (state["updates"], log_of(tmp_path / "run")[0]["skipped"]) == (2, 2)
+    for part in ("model", "ema", "optimizer"):
+        assert all(map(torch.equal, tensors(state[part]), tensors(load_state(between)[part])))
+    assert all(tensor.isfinite().all() for tensor in tensors(state["model"]))
+    assert math.isfinite(log_of(tmp_path / "run")[0]["loss"])
+
+
+@pytest.mark.slow
+def test_six_updates_in_a_row_out_of_the_numbers_end_the_run(train_stage):
+    five = [3, 4, 5, 6, 7]
+    train_stage("five", Breaking(*five), epochs=3)
+    with pytest.raises(DivergedError, match="6 updates in a row weren't taken, the loss is nan"):
+        train_stage("six", Breaking(2, *five), epochs=3)
+
+
+def test_a_run_on_other_frames_is_not_resumed(train_stage, mixed_frames):
+    train_stage("run", epochs=1)
+    message = refused(train_stage, "run", epochs=1, resume=True, train=dataset(mixed_frames[1:]))
+    assert "aren't those that the run began with" in message

@@ -25,7 +25,7 @@ def read_board(folder):
 
 def test_an_epoch_is_one_json_line_and_later_runs_go_on_below(tmp_path):
     for first in (1, 3):
-        log = TrainingLog(tmp_path, tensorboard=False)
+        log = TrainingLog(tmp_path, tensorboard=False, done=first - 1)
         for epoch in (first, first + 1):
             log.epoch(epoch, {"loss": 1 / epoch, "dice": 0.5})
         log.close()
@@ -79,3 +79,18 @@ def test_numbers_of_torch_and_numpy_that_are_floats_are_written(tmp_path):
     log = TrainingLog(tmp_path, tensorboard=False)
     log.epoch(1, {"loss": float(np.float32(0.5))})
     assert json.loads((tmp_path / "log.jsonl").read_text()) == {"epoch": 1, "loss": 0.5}
+
+
+def test_lines_of_epochs_that_are_trained_again_and_lines_cut_off_are_forgotten(tmp_path):
+    log = TrainingLog(tmp_path, tensorboard=False)
+    for epoch in (1, 2, 3):
+        log.epoch(epoch, {"loss": 1 / epoch})
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.write('{"epoch": 4, "lo')
+    TrainingLog(tmp_path, tensorboard=False, done=2).epoch(3, {"loss": 0.5})
+    lines = (tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [(line["epoch"], line["loss"]) for line in map(json.loads, lines)] == [
+        (1, 1.0),
+        (2, 0.5),
+        (3, 0.5),
+    ]

@@ -79,6 +79,15 @@ def _copies(found: Description) -> Iterator[str]:
         )
 
 
+def _words(found: Description) -> Iterator[str]:
+    if count := sum(frame.words for frame in found.measured):
+        yield (
+            f"{counted(count, 'DICOM picture')} of no stated ultrasound region: whatever the "
+            "scanner wrote into it, names too, is still there and comes into every overlay and "
+            "report. Export them cropped; data.geometry.crop only keeps it from the networks."
+        )
+
+
 def _baseline(found: Description) -> Iterator[str]:
     if (share := found.all.prevalence) is not None:
         yield (
@@ -175,5 +184,5 @@ def _share(part: Part) -> float:
 
 
 Looks = Sequence[Callable[[Description], Iterator[str]]]
-_MEND: Looks = (_unread, _truth, _subjects, _copies)
+_MEND: Looks = (_unread, _truth, _subjects, _copies, _words)
 _KNOW: Looks = (_baseline, _unlabelled, _people, _groups, _files, _borders, _masks)

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from nerveceg.data.frames import Frame
 from nerveceg.data.images import FORMATS, digest_of
-from nerveceg.data.sources import file_of, holds_pictures
+from nerveceg.data.sources import file_of, holds_pictures, may_show_words
 
 Grey = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -62,6 +62,8 @@ class Measured(NamedTuple):
     width: int
     kind: str
     """bit depth and file format, such as "8-bit grey TIFF" """
+    words: bool
+    """whether words burned into it, such as a name, may still be there"""
     grey: float
     """mean of the grey levels, 0 to 255"""
     contrast: float
@@ -102,6 +104,7 @@ def measure_frame(frame: Frame, image: Grey, truth: Mask | None) -> Measured:
         height=height,
         width=width,
         kind=kind_of(frame.image),
+        words=may_show_words(frame.image),
         grey=float(image.mean()),
         contrast=float(image.std()),
         black=float(np.mean(image == 0)),

@@ -40,12 +40,20 @@ class Fascicle:
 
 @dataclass(frozen=True, kw_only=True)
 class Plexus:
-    """The fascicles and, in dB, how bright the tissue around them and how dark their cores are."""
+    """The fascicles and, in dB, how bright the tissue around them and how dark their cores are.
+
+    `groove` is the share of the tissue's brightness that stays when no nerve is seen,
+    `outline_db` the brightness of a sheath around the whole, and `bend` the share of the tissue's
+    warp that the nerve takes part in.
+    """
 
     fascicles: tuple[Fascicle, ...]
     connective_db: float
     rim_db: float
     core_db: float
+    groove: float = 0.5
+    outline_db: float = 0.0
+    bend: float = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,8 @@ class Screen:
 
     `gain` (dB) brightens all frames; `gain_knob` (dB) and `contrast_knob` (log) are what a unit
     of a pose's knobs changes. `axial_blur` is the sd in rows of the
-    filter after log compression, `noise` the electronic noise in grey levels.
+    filter after log compression, `noise` the electronic noise in grey levels. `furnished` frames
+    have the bright top rows, the marker and the black first column of Kaggle's.
     """
 
     dynamic_range: float
@@ -37,6 +38,7 @@ class Screen:
     matched: float = 0.95
     axial_blur: float = 1.0
     noise: float = 1.6
+    furnished: bool = True
 
 
 def draw_screen(rng: np.random.Generator) -> Screen:
@@ -53,10 +55,12 @@ def show(
     grey = _tone(upsample(decibels), screen, knobs)
     row, column = rng.integers(0, _NOISE_ROOM, 2)
     grey += np.float32(screen.noise) * _noise()[row : row + HEIGHT, column : column + WIDTH]
-    _light_top_rows(grey)
+    if screen.furnished:
+        _light_top_rows(grey)
     picture = grey.clip(0, 255).astype(np.uint8)
-    _add_marker(picture)
-    picture[:, 0] = 0
+    if screen.furnished:
+        _add_marker(picture)
+        picture[:, 0] = 0
     return picture
 
 

@@ -19,9 +19,6 @@ from nerveceg.data.phantom.sweep import Pose
 from nerveceg.data.phantom.texture import Textures, View
 from nerveceg.data.phantom.tissue import Scene
 
-# Share of the connective tissue's brightness that stays in the groove when no nerve is seen.
-_GROOVE = 0.5
-
 
 class _Window(NamedTuple):
     """Part of the frame around the plexus, and pixel offsets there from its centre."""
@@ -35,34 +32,38 @@ def draw_plexus(
     scene: Scene, plexus: Plexus, pose: Pose, *, textures: Textures, view: View
 ) -> None:
     """Draw the plexus at `pose` into `scene`, as strongly as it is visible."""
-    window = _window(pose, textures)
+    window = _window(pose, textures, bend=plexus.bend)
     if not window.below.size:
         return
     part, visible = window.part, np.float32(pose.visibility)
     core, rim = _fascicles(window, plexus, pose)
-    inside = sigmoid((1 - _radius(window, pose)) * 8)
+    radius = _radius(window, pose)
+    inside = sigmoid((1 - radius) * 8)
     layers, diffuse = view.layers[part], scene.diffuse[part]
     bright = plexus.connective_db + 5 * np.clip(layers, -2, 2) - 0.35 * (diffuse + 8)
-    groove = np.float32(_GROOVE) + np.float32(1 - _GROOVE) * visible
+    groove = np.float32(plexus.groove) + np.float32(1 - plexus.groove) * visible
     diffuse += groove * inside * bright * np.maximum(1 + visible * core / 10, 0) + visible * core
     specular = scene.specular[part]
     # Septa give way to the plexus: else its rims would show in the frame's overall contrast.
     specular *= 1 - np.float32(0.95) * visible * inside
     lit = visible * rim * np.clip(1 + np.float32(0.5) * layers, 0.2, 2)
     np.maximum(specular, lit, out=specular)
+    if plexus.outline_db:
+        sheath = visible * np.float32(plexus.outline_db) * bump((radius - 1) * 12)
+        np.maximum(specular, sheath, out=specular)
 
 
-def _window(pose: Pose, textures: Textures) -> _Window:
+def _window(pose: Pose, textures: Textures, *, bend: float) -> _Window:
     reach = 1.35 * pose.major + 8
     top, bottom = max(int(pose.row - reach), 0), min(int(pose.row + reach), HEIGHT)
     left, right = coarse_column(pose.column - reach), coarse_column(pose.column + reach) + 1
     part = (slice(top, max(bottom, top)), slice(left, right))
     # The plexus bends with the tissue around it but stays where its mask is.
     centre = (min(max(round(pose.row), 0), HEIGHT - 1), coarse_column(pose.column))
-    bend = textures.axial_warp[part] - textures.axial_warp[centre]
+    sag = textures.axial_warp[part] - textures.axial_warp[centre]
     stretch = textures.lateral_warp[part] - textures.lateral_warp[centre]
-    below = DEPTH[part[0]] - np.float32(pose.row) + np.float32(0.8) * bend
-    aside = LATERAL[:, part[1]] - np.float32(pose.column) + np.float32(0.7) * stretch
+    below = DEPTH[part[0]] - np.float32(pose.row) + np.float32(bend) * sag
+    aside = LATERAL[:, part[1]] - np.float32(pose.column) + np.float32(0.875 * bend) * stretch
     return _Window(part, below, aside)
 
 

@@ -47,11 +47,14 @@ class View(NamedTuple):
     breaks: Array
 
 
-def draw_textures(rng: np.random.Generator) -> Textures:
-    """Textures of one subject: warp sd 4-11 px, muscle fibres, layered streaks and blotches."""
+def draw_textures(rng: np.random.Generator, *, scale: float = 1.0) -> Textures:
+    """Textures of one subject: warp sd 4-11 px, muscle fibres, layered streaks and blotches.
+
+    scale: of their grain, against that at Kaggle's depth setting.
+    """
 
     def texture(axial: float, lateral: float) -> Array:
-        return smooth_field(rng, axial=axial, lateral=lateral, shape=_SHAPE)
+        return smooth_field(rng, axial=scale * axial, lateral=scale * lateral, shape=_SHAPE)
 
     bend = smooth_field(rng, axial=22, lateral=8) * np.float32(rng.uniform(4, 8))
     return Textures(

@@ -3,6 +3,7 @@
 from nerveceg.data.sources.opening import (
     SUFFIXES,
     holds_pictures,
+    may_show_words,
     pictures_in,
     rate_of,
     read_picture,
@@ -16,6 +17,7 @@ __all__ = [
     "clip_of",
     "file_of",
     "holds_pictures",
+    "may_show_words",
     "name_of",
     "pictures_in",
     "rate_of",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".avi")
+_LIMIT = {"max_pixels": str(MOST_PIXELS)}  # FFmpeg decodes a picture to learn a clip's size
 
 
 def count(file: Path) -> int:
@@ -49,7 +50,7 @@ def rate(file: Path) -> float | None:
         DataError: it is no readable clip.
     """
     count(file)
-    with _opened(file) as container:
+    with closing(_opened(file)) as container:
         stated = container.streams.video[0].average_rate
         return float(stated) if stated else None
 
@@ -96,17 +97,15 @@ def _clip(file: Path, _changed: int, _size: int, _process: int) -> _Clip:
 @lru_cache(maxsize=64)
 def _count(file: Path, _changed: int, _size: int) -> int:
     import_av(file)
-    from av.error import FFmpegError
-
-    try:
-        with _opened(file) as container:
+    with closing(_opened(file)) as container:
+        try:
             found = 0
             for packet in container.demux(video=0):
                 found += packet.size > 0
                 if found > MOST_PICTURES:
                     break
-    except FFmpegError:
-        raise DataError(f"{file} can't be read: its clip is damaged") from None
+        except Exception:  # FFmpeg answers damaged bytes with errors of any class
+            raise _damaged(file) from None
     if not found:
         raise DataError(f"{file} can't be read: it is a clip without pictures")
     if found > MOST_PICTURES:
@@ -119,35 +118,55 @@ def _count(file: Path, _changed: int, _size: int) -> int:
 
 def _decoded(file: Path) -> Iterator[NDArray[np.uint8]]:
     """The pictures from the first on, until the end or the first damaged one."""
-    from av.error import FFmpegError
-
-    try:
-        with closing(_opened(file)) as container:
+    with closing(_opened(file)) as container:
+        try:
             for frame in container.decode(video=0):
+                _refuse_giants(file, frame.width, frame.height)
                 picture = Image.fromarray(frame.to_ndarray(format="rgb24", threads=1))
                 yield np.array(picture.convert("L"))
-    except FFmpegError:
-        return
+        except Exception:  # as above
+            return
 
 
 def _opened(file: Path) -> "InputContainer":
     """An open clip, of a container named by its first bytes: no playlist is ever followed."""
     import av
 
-    container = av.open(file, format=_container(file))
-    if not container.streams.video:
+    kind = _container(file)
+    try:
+        container = av.open(file, format=kind, options=_LIMIT, metadata_errors="ignore")
+    except Exception:  # as above
+        raise _damaged(file) from None
+    try:
+        _prepare(file, container)
+    except BaseException:
         container.close()
+        raise
+    return container
+
+
+def _prepare(file: Path, container: "InputContainer") -> None:
+    """Refuse a clip that isn't to be decoded."""
+    if not container.streams.video:
         raise DataError(f"{file} can't be read: it is a clip without pictures")
     coded = container.streams.video[0].codec_context
-    if not 0 < coded.width * coded.height <= MOST_PIXELS:
-        container.close()
-        raise DataError(
-            f"{file} can't be read: it claims {coded.width} x {coded.height} pixels, at most "
-            f"{MOST_PIXELS:,} are read"
-        )
+    if coded is None:  # FFmpeg knows no such codec
+        raise _damaged(file)
+    _refuse_giants(file, coded.width, coded.height)
     # One thread: a worker forked from here would wait for threads that it doesn't have.
     coded.thread_count = 1
-    return container
+
+
+def _refuse_giants(file: Path, width: int, height: int) -> None:
+    if not 0 < width * height <= MOST_PIXELS:
+        claimed = f"{width} x {height}" if width * height else "no or too many"
+        raise DataError(
+            f"{file} can't be read: it claims {claimed} pixels, at most {MOST_PIXELS:,} are read"
+        )
+
+
+def _damaged(file: Path) -> DataError:
+    return DataError(f"{file} can't be read: its clip is damaged or of an unknown codec")
 
 
 def _container(file: Path) -> str:

@@ -34,6 +34,7 @@ _TAGS = [  # all that is ever parsed: no tag of a person is among them
     "PixelRepresentation",
     "PhotometricInterpretation",
     "SequenceOfUltrasoundRegions",
+    "BurnedInAnnotation",
     "EncryptedAttributesSequence",
     "RedPaletteColorLookupTableDescriptor",
     "GreenPaletteColorLookupTableDescriptor",
@@ -54,6 +55,8 @@ class Header(NamedTuple):
     bits: int
     region: Region | None
     """the B-mode picture; None: no region is stated, the whole frame counts"""
+    words: bool
+    """whether words that were burned into the pictures may be left in them"""
     syntax: str
     palette: "Dataset | None"
 
@@ -84,6 +87,17 @@ def spacing_mm(file: Path) -> tuple[float, float] | None:
     """
     region = _header_of(file).region
     return region.spacing_mm if region else None
+
+
+def may_show_words(file: Path) -> bool:
+    """Whether names that were burned into the pictures may be left in them.
+
+    They may where no region is stated to cut them off, unless the file says that there are none.
+
+    Raises:
+        DataError: it is no readable ultrasound DICOM file.
+    """
+    return _header_of(file).words
 
 
 def rate(file: Path) -> float | None:
@@ -119,24 +133,30 @@ def _header(file: Path, _changed: int, _size: int) -> Header:
     if not is_dicom(file):
         raise DataError(f"{file} can't be read: it is no DICOM file, or it is encrypted")
     try:
-        dataset = _parse(file)
-        _refuse_strangers(dataset)
-        region = b_mode_region(dataset, (int(dataset.Rows), int(dataset.Columns)))
-        if region is not None and not region.area:
-            raise _Refused("its ultrasound region lies outside its picture")
-        return Header(
-            pictures=int(dataset.get("NumberOfFrames") or 1),
-            rate=_rate(dataset),
-            photometric=dataset.PhotometricInterpretation,
-            bits=int(dataset.BitsStored),
-            region=region,
-            syntax=dataset.file_meta.TransferSyntaxUID.name,
-            palette=dataset if dataset.PhotometricInterpretation == _PALETTE else None,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pydicom's notes quote values
+            return _facts(_parse(file))
     except _Refused as error:
         raise DataError(f"{file} can't be read: {error}") from None
     except Exception:  # what pydicom says of damaged bytes may quote a patient's tags
         raise DataError(f"{file} can't be read: its DICOM header is damaged") from None
+
+
+def _facts(dataset: "Dataset") -> Header:
+    _refuse_strangers(dataset)
+    region = b_mode_region(dataset, (int(dataset.Rows), int(dataset.Columns)))
+    if region is not None and not region.area:
+        raise _Refused("its ultrasound region lies outside its picture")
+    return Header(
+        pictures=int(dataset.get("NumberOfFrames") or 1),
+        rate=_rate(dataset),
+        photometric=dataset.PhotometricInterpretation,
+        bits=int(dataset.BitsStored),
+        region=region,
+        words=region is None and dataset.get("BurnedInAnnotation") != "NO",
+        syntax=dataset.file_meta.TransferSyntaxUID.name,
+        palette=dataset if dataset.PhotometricInterpretation == _PALETTE else None,
+    )
 
 
 def _parse(file: Path) -> "Dataset":
@@ -145,11 +165,9 @@ def _parse(file: Path) -> "Dataset":
         from pydicom.filereader import read_file_meta_info
     except ImportError:
         raise _Refused("DICOM wants an extra, pip install 'nerveceg[dicom]'") from None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom's notes quote values
-        if read_file_meta_info(file).TransferSyntaxUID == _DEFLATED:
-            raise _Refused("its header is deflated and could be of any size: save it uncompressed")
-        return dcmread(file, specific_tags=[*_TAGS], stop_before_pixels=True)
+    if read_file_meta_info(file).TransferSyntaxUID == _DEFLATED:
+        raise _Refused("its header is deflated and could be of any size: save it uncompressed")
+    return dcmread(file, specific_tags=[*_TAGS], stop_before_pixels=True)
 
 
 class _Refused(Exception):  # noqa: N818 - never leaves this file

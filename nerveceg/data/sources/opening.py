@@ -62,11 +62,13 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
 
 
 def rate_of(file: Path) -> float:
-    """Pictures a second of a clip or multi-frame file, `RATE` where it doesn't say.
+    """Pictures a second of a clip or multi-frame file, `RATE` where it doesn't say or is an image.
 
     Raises:
         DataError: the file can't be read.
     """
+    if not holds_pictures(file):
+        return RATE
     rate = dicom.rate(file) if _is_dicom(file) else clips.rate(file)
     return RATE if rate is None or not _SLOWEST <= rate <= _FASTEST else rate
 
@@ -78,6 +80,15 @@ def spacing_mm(path: Path) -> tuple[float, float] | None:
         return dicom.spacing_mm(file) if holds_pictures(path) and _is_dicom(file) else None
     except DataError:
         return None
+
+
+def may_show_words(path: Path) -> bool:
+    """Whether a DICOM file's pictures may show words, such as a patient's name; others: False."""
+    file = file_of(path)
+    try:
+        return holds_pictures(file) and _is_dicom(file) and dicom.may_show_words(file)
+    except DataError:
+        return False
 
 
 def shared_spacing(paths: Iterable[Path]) -> float | None:

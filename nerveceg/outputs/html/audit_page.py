@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from nerveceg.data.conflicts import Audit, Pair
 from nerveceg.data.frames import Frame
-from nerveceg.outputs.html.conflict_pair import STYLE, draw_pair
+from nerveceg.outputs.html.conflict_pair import draw_pair
 from nerveceg.outputs.html.page import folded, listing, page, paragraph, section, table
 
 MOST_PICTURED = 60
@@ -38,7 +38,7 @@ def audit_page(audit: Audit, frames: Sequence[Frame], *, name: str) -> str:
         f"be right; {len(drawn):,} of them are shown here."
     )
     parts = [_reading(audit), _by_subject(audit, frames), *_shown(drawn), *_listed(listed)]
-    return page(f"Audit of labels: {name}", parts, lead=lead, style=STYLE)
+    return page(f"Audit of labels: {name}", parts, lead=lead)
 
 
 def _reading(audit: Audit) -> Markup:

@@ -25,36 +25,10 @@ _FORM = Markup("""\
 <input type="radio" class="blink" name="{name}" id="{name}-blink">
 <label for="{name}-blink">blink</label>
 <div class="frames">
-<figure class="a"><div>{a}</div><figcaption>{said_a}</figcaption></figure>
-<figure class="b"><div>{b}</div><figcaption>{said_b}</figcaption></figure>
+<figure class="first"><div>{a}</div><figcaption>{said_a}</figcaption></figure>
+<figure class="second"><div>{b}</div><figcaption>{said_b}</figcaption></figure>
 </div>
 </article>""")
-
-STYLE = """\
-.pair { margin: 1rem 0 2rem; break-inside: avoid; }
-.pair label { padding: .4rem .6rem .4rem .1rem; cursor: pointer; }
-.frames { display: grid; grid-template-columns: repeat(2, minmax(0, 30rem)); gap: .5rem;
-  margin-top: .5rem; }
-.frames img { width: 100%; }
-.frames figure { background: var(--paper); }
-.frames div { overflow: hidden; background: #000; }
-.one:checked ~ .frames figure, .two:checked ~ .frames figure, .blink:checked ~ .frames figure {
-  grid-area: 1 / 1 / 2 / -1; max-width: 40rem; }
-.one:checked ~ .frames .b, .two:checked ~ .frames .a { visibility: hidden; }
-.two:checked ~ .frames .b img, .blink:checked ~ .frames .b img {
-  transform: translate(var(--x), var(--y)); }
-.blink:checked ~ .frames .b { animation: blink 1.6s steps(1) infinite; }
-@keyframes blink { 0% { opacity: 1; } 50% { opacity: 0; } }
-@media (prefers-reduced-motion: reduce) {
-  .blink:checked ~ .frames .b { animation: none; opacity: .5; }
-  .blink:checked ~ .frames figcaption { visibility: hidden; } }
-@media screen and (max-width: 36rem) { .frames { grid-template-columns: minmax(0, 1fr); } }
-@media print { .pair input, .pair label { display: none; }
-  .pair .frames figure { grid-area: auto !important; visibility: visible !important;
-    animation: none !important; opacity: 1 !important; max-width: none !important; }
-  .pair .frames figcaption { visibility: visible !important; }
-  .pair .frames img { transform: none !important; } }
-"""
 
 
 def draw_pair(pair: Pair, first: Frame, second: Frame, *, name: str) -> Markup:

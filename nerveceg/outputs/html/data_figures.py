@@ -1,21 +1,23 @@
 """A data set's description to the figures of its page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from markupsafe import Markup
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from nerveceg.data.description import Description, Part
 from nerveceg.data.description.findings import counted
-from nerveceg.outputs.html.bars import Bar, bar_chart
 from nerveceg.outputs.html.page import figure, side_by_side
 from nerveceg.outputs.html.pictures import grey_picture, map_picture
+from nerveceg.outputs.html.plot import WIDE, WIDTH, Axis, Bar, Plot
 
 # Bars narrower than a pixel say nothing; under so many there is room for names.
 MOST_BARS = 500
 _MOST_NAMES = 24
 _BINS = 30
+# A count below this has an axis of whole numbers.
+_FEW = 7
 
 
 def draw_subjects(subjects: Sequence[Part]) -> Markup:
@@ -24,17 +26,23 @@ def draw_subjects(subjects: Sequence[Part]) -> Markup:
     bars = [
         Bar(
             f"{part.name or '(unknown)'}: {part.nerve} of {part.nerve + part.empty} with nerve",
-            ((part.nerve, "nerve"), (part.empty, "empty"), (part.unknown, "unknown")),
+            ((part.nerve, "a"), (part.empty, "b"), (part.unknown, "unknown")),
         )
         for part in order
     ]
-    ticks = [((place + 0.5) / len(order), part.name[:4]) for place, part in enumerate(order)]
-    return bar_chart(
+    said = [(place + 0.5, part.name[:4]) for place, part in enumerate(order)]
+    across = Axis(
+        "subjects, from the highest prevalence to the lowest",
+        *(0, len(order), said if len(order) <= _MOST_NAMES else ()),
+    )
+    return _draw_bars(
         bars,
-        alt=f"Frames of each of {counted(len(order), 'subject')}, stacked: with nerve, without",
+        across,
+        range(len(order) + 1),
         unit="frames",
-        ticks=ticks if len(order) <= _MOST_NAMES else (),
-        below="subjects, from the highest prevalence to the lowest",
+        says=f"Frames of each of {counted(len(order), 'subject')}, stacked: with nerve, without",
+        names={"a": "with nerve", "b": "without", "unknown": "truth unknown"},
+        width=WIDE,
     )
 
 
@@ -42,15 +50,15 @@ def draw_prevalences(subjects: Sequence[Part]) -> Markup:
     """How many subjects have which share of their frames with nerve, in eleven bars."""
     shares = [part.prevalence for part in subjects if part.prevalence is not None]
     counts = np.bincount(np.rint(np.multiply(shares, 10)).astype(np.int64), minlength=11)
-    return bar_chart(
+    return _draw_bars(
         [
-            Bar(f"about {place / 10:.1f}: {counted(count, 'subject')}", ((count, "nerve"),))
+            Bar(f"about {place / 10:.1f}: {counted(count, 'subject')}", ((count, "a"),))
             for place, count in enumerate(counts.tolist())
         ],
-        alt="Number of subjects by their prevalence",
+        Axis("share of a subject's frames with nerve, rounded", -0.05, 1.05),
+        np.arange(-0.05, 1.1, 0.1),
         unit="subjects",
-        ticks=[((place + 0.5) / 11, f"{place / 10:.1f}") for place in range(11)],
-        below="share of a subject's frames with nerve, rounded",
+        says="Number of subjects by their prevalence",
     )
 
 
@@ -75,12 +83,13 @@ def draw_levels(description: Description) -> Markup:
         for low in range(1, 255, 4)
     ]
     named = [("0", shares[0]), *inner, ("255", shares[255])]
-    return bar_chart(
-        [Bar(f"level {name}: {share:.2f} %", ((share, "nerve"),)) for name, share in named],
-        alt="Percentage of all pixels by grey level",
+    said = [(level / 4 + 0.5, str(level)) for level in (0, 64, 128, 192)]
+    return _draw_bars(
+        [Bar(f"level {name}: {share:.2f} %", ((share, "a"),)) for name, share in named],
+        Axis("grey level: 0, then four levels a bar, then 255", 0, len(named), said),
+        range(len(named) + 1),
         unit="% of all pixels",
-        ticks=[(level / 256, str(level)) for level in (0, 64, 128, 192)],
-        below="grey level: 0, then four levels a bar, then 255",
+        says="Percentage of all pixels by grey level",
     )
 
 
@@ -118,20 +127,40 @@ def draw_places(description: Description) -> Markup:
 def _histogram(values: NDArray[np.float64] | NDArray[np.int64], *, below: str, noun: str) -> Markup:
     edges = _round_edges(float(values.min()), float(values.max()))
     counts = np.histogram(values, bins=edges)[0].tolist()
-    return bar_chart(
+    return _draw_bars(
         [
-            Bar(f"{low:,g} to {high:,g}: {counted(count, noun)}", ((count, "nerve"),))
+            Bar(f"{low:,g} to {high:,g}: {counted(count, noun)}", ((count, "a"),))
             for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True)
         ],
-        alt=f"Histogram of {counted(len(values), noun)}: {below}",
+        Axis(below, edges[0], edges[-1]),
+        edges,
         unit=f"{noun}s",
-        ticks=[
-            (place / len(counts), f"{edge:,g}")
-            for place, edge in enumerate(edges)
-            if place % 5 == 1
-        ],
-        below=below,
+        says=f"Histogram of {counted(len(values), noun)}: {below}",
     )
+
+
+def _draw_bars(
+    bars: Sequence[Bar],
+    across: Axis,
+    edges: ArrayLike,
+    *,
+    unit: str,
+    says: str,
+    names: Mapping[str, str] | None = None,
+    width: int = WIDTH,
+) -> Markup:
+    """Bars over an axis from 0 to the highest; unit: what their height counts."""
+    highest = max((sum(height for height, _ in bar.parts) for bar in bars), default=0) or 1
+    whole = highest < _FEW and highest == int(highest)
+    counts = [(count, str(count)) for count in range(int(highest) + 1)] if whole else None
+    plot = Plot(
+        across,
+        Axis(unit, 0, highest, counts),
+        says=f"{says}; highest: {round(highest, 2):,g} {unit}",
+        width=width,
+    )
+    plot.bars(bars, edges, names=names)
+    return plot.svg()
 
 
 def _round_edges(low: float, high: float) -> list[float]:

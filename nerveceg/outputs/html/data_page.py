@@ -8,7 +8,6 @@ from markupsafe import Markup
 from nerveceg.data.conflicts import Audit
 from nerveceg.data.description import Description, Part, find_findings, summarise
 from nerveceg.data.description.findings import counted
-from nerveceg.outputs.html.bars import STYLE, key
 from nerveceg.outputs.html.data_figures import (
     MOST_BARS,
     draw_areas,
@@ -66,7 +65,7 @@ def data_page(
         f"{counted(frames, 'frame')} of {counted(len(subjects), 'subject')}: {every.nerve:,} with "
         f"nerve, {every.empty:,} without, {every.unknown:,} of unknown truth."
     )
-    return page(f"Data: {name}", parts, lead=lead, style=STYLE)
+    return page(f"Data: {name}", parts, lead=lead)
 
 
 def _findings(description: Description) -> Markup:
@@ -81,15 +80,11 @@ def _findings(description: Description) -> Markup:
 
 
 def _subjects(description: Description) -> Iterator[Markup]:
-    yield Markup("<p>{}{}{}</p>").format(
-        key("nerve", "with nerve"), key("empty", "without"), key("unknown", "truth unknown")
-    )
-    charts = []
     if len(description.subjects) <= MOST_BARS:
-        charts.append(figure(draw_subjects(description.subjects), "Frames of each subject"))
+        yield figure(draw_subjects(description.subjects), "Frames of each subject", kind="wide")
     if description.all.prevalence is not None:
-        charts.append(figure(draw_prevalences(description.subjects), "Prevalence by subject"))
-    yield side_by_side(charts, kind="charts")
+        shares = draw_prevalences(description.subjects)
+        yield side_by_side([figure(shares, "Prevalence by subject")])
     rows = _parts_table("subject", [*description.subjects, description.all])
     yield folded("The same in numbers", rows)
 
@@ -98,7 +93,7 @@ def _masks(description: Description, spacing_mm: float | None) -> Iterator[Marku
     if description.drawn:
         numbers = summarise(description)["masks"]
         areas = figure(draw_areas(description), "Areas of the masks with nerve")
-        yield side_by_side([areas], kind="charts")
+        yield side_by_side([areas])
         yield _quantiles(
             "Masks with nerve",
             ("area, px", numbers["area"], "{:,.0f}"),
@@ -114,7 +109,7 @@ def _grey(description: Description) -> Iterator[Markup]:
     numbers = summarise(description)["grey"]
     levels = figure(draw_levels(description), "Grey levels of all pixels")
     means = figure(draw_frame_greys(description), "Mean grey level of each frame")
-    yield side_by_side([levels, means], kind="charts")
+    yield side_by_side([levels, means])
     yield _quantiles(
         "Of frames, grey levels from 0 to 255",
         ("mean", numbers["frame_mean"], "{:.1f}"),

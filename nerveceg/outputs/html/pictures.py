@@ -56,21 +56,25 @@ def grey_picture(values: NDArray[np.float64], *, aspect: float, alt: str) -> Mar
     return _small(Image.fromarray(values.round().astype(np.uint8)), aspect=aspect, alt=alt)
 
 
-def embedded(picture: Image.Image, *, alt: str, lossless: bool = False) -> Markup:
-    """An `img` whose file is part of the page: JPEG, or PNG where lossless; alt is text."""
-    kind = "png" if lossless else "jpeg"
+def embedded(picture: Image.Image, *, alt: str, kind: str = "jpeg") -> Markup:
+    """An `img` whose file is part of the page; alt is text. kind: as of `data_uri`."""
+    form = Markup('<img src="{}" alt="{}" width="{}" height="{}">')
+    return form.format(data_uri(picture, kind=kind), alt, picture.width, picture.height)
+
+
+def data_uri(picture: Image.Image, *, kind: str = "jpeg") -> str:
+    """A picture as a `data:` address; kind: jpeg, or png, which loses nothing."""
     content = io.BytesIO()
+    plain = picture if picture.mode == "L" else picture.convert("RGB")
     # Full colour resolution: thin contours would bleed otherwise.
-    picture.save(content, format=kind, quality=_QUALITY, subsampling=0, optimize=True)
+    plain.save(content, format=kind, quality=_QUALITY, subsampling=0, optimize=True)
     data = base64.b64encode(content.getvalue()).decode("ascii")
-    return Markup('<img src="data:image/{};base64,{}" alt="{}" width="{}" height="{}">').format(
-        kind, data, alt, picture.width, picture.height
-    )
+    return f"data:image/{kind};base64,{data}"
 
 
 def _small(picture: Image.Image, *, aspect: float, alt: str) -> Markup:
     size = MAP_WIDTH, max(1, round(MAP_WIDTH * aspect))
-    return embedded(picture.resize(size, Image.Resampling.NEAREST), alt=alt, lossless=True)
+    return embedded(picture.resize(size, Image.Resampling.NEAREST), alt=alt, kind="png")
 
 
 def _dots(border: Mask) -> Mask:

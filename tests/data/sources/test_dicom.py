@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nerveceg.data.description import describe_frames, find_findings
 from nerveceg.data.frames import find_frames
 from nerveceg.data.images import digest_of, read_image
 from nerveceg.data.reading import Reader
-from nerveceg.data.sources import shared_spacing, spacing_mm
+from nerveceg.data.sources import may_show_words, shared_spacing, spacing_mm
 from nerveceg.errors import DataError
 
 Write = Callable[..., Path]
@@ -337,3 +338,21 @@ def test_without_the_extra_its_name_is_told(
 
     with pytest.raises(DataError, match=r"pip install 'nerveceg\[dicom\]'"):
         read_image(file)
+
+
+def test_words_may_be_left_in_pictures_of_no_stated_region_alone(
+    tmp_path: Path, write_dicom: Write, make_region: Any, grey: Any
+) -> None:
+    region = [make_region(4, 2, 27, 19)]
+    whole = write_dicom(tmp_path / "whole.dcm", grey)
+    cut = write_dicom(tmp_path / "cut.dcm", grey, SequenceOfUltrasoundRegions=region)
+    clean = write_dicom(tmp_path / "clean.dcm", grey, BurnedInAnnotation="NO")
+    Image.fromarray(grey).save(tmp_path / "a.png")
+
+    assert may_show_words(whole)
+    assert not any(map(may_show_words, (cut, clean, tmp_path / "a.png")))
+
+    findings = find_findings(describe_frames(find_frames(tmp_path), progress=False))
+    (said,) = [finding for finding in findings if "ultrasound region" in finding.text]
+    assert said.weight == "mend"
+    assert said.text.startswith("1 DICOM picture ")

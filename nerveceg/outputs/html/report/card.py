@@ -1,11 +1,10 @@
 """A run's model card: what it is for, what it isn't, and the figures, checked against a schema."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nerveceg.errors import DataError
+from nerveceg.documents import read_json
 from nerveceg.outputs.html.report.run import Run
 from nerveceg.outputs.html.report.schema import require_card
 from nerveceg.outputs.notice import RESEARCH_USE
@@ -80,10 +79,7 @@ def read_card(path: Path) -> Mapping[str, Any]:
     """
     if not path.is_file():
         return WORDS
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path} is no JSON file ({error}): mend or delete it") from error
+    card = read_json(path)
     require_card(card, source=str(path))
     return {name: card[name] for name in WORDS if name in card}
 

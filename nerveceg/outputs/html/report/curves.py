@@ -7,7 +7,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from nerveceg.evaluation.results import Results
-from nerveceg.outputs.html.report.plot import Axis, Plot
+from nerveceg.outputs.html.plot import Axis, Plot
 
 Float = NDArray[np.float64]
 

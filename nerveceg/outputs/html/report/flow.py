@@ -6,7 +6,7 @@ import numpy as np
 from markupsafe import Markup
 
 from nerveceg.evaluation.results import Results
-from nerveceg.outputs.html.report.plot import drawing
+from nerveceg.outputs.html.drawing import box, drawing, path, word
 
 WIDTH, HEIGHT, GAP, TOP, NODE = 400, 210, 16, 24, 14
 ROW = 30
@@ -66,8 +66,9 @@ def draw_flow(outcomes: tuple[Outcome, ...]) -> Markup:
         parts.append(_node(240, top + good, height - good, "lost"))
     parts += _labels(outcomes, tops + heights / 2)
     found = outcomes[0].frames + outcomes[1].frames
-    parts += [_word(0, whole - 6, f"{frames} frames"), _word(115, middle[0] - 6, f"{found} nerve")]
-    parts.append(_word(115, middle[1] + HEIGHT - nerve + 14, f"{frames - found} no nerve"))
+    above, below = middle[0] - 6, middle[1] + HEIGHT - nerve + 14
+    parts += [word(0, above, f"{frames} frames"), word(115, above, f"{found} nerve")]
+    parts.append(word(115 + NODE, below, f"{frames - found} no nerve", "end"))
     says = "; ".join(f"{o.name} {o.frames} frames, loses {o.lost:.3f}" for o in outcomes)
     return drawing(WIDTH, TOP + HEIGHT + 3 * GAP + 24, f"Frames to outcomes: {says}", parts)
 
@@ -83,14 +84,15 @@ def _labels(outcomes: tuple[Outcome, ...], middles: np.ndarray) -> list[Markup]:
     parts, last = [], -np.inf
     for outcome, middle in zip(outcomes, middles, strict=True):
         last = max(float(middle), last + ROW)
-        parts.append(_word(260, last - 2, f"{outcome.name}: {outcome.frames} frames", "strong"))
-        parts.append(_word(260, last + 12, f"+{outcome.earned:.3f}, lost {outcome.lost:.3f}"))
+        parts.append(
+            word(260, last - 2, f"{outcome.name}: {outcome.frames} frames", style="strong")
+        )
+        parts.append(word(260, last + 12, f"+{outcome.earned:.3f}, lost {outcome.lost:.3f}"))
     return parts
 
 
 def _node(left: float, top: float, height: float, style: str) -> Markup:
-    rect = Markup('<rect class="{}" x="{:g}" y="{:.1f}" width="{}" height="{:.1f}"/>')
-    return rect.format(style, left, top, NODE, max(height, 0.0))
+    return box(left, top, NODE, height, style)
 
 
 def _ribbon(left: float, start: float, right: float, end: float, height: float) -> Markup:
@@ -100,8 +102,4 @@ def _ribbon(left: float, start: float, right: float, end: float, height: float) 
         f"M{left} {start:.1f}C{half} {start:.1f} {half} {end:.1f} {right} {end:.1f}v{height:.1f}"
     )
     low = f"C{half} {end + height:.1f} {half} {start + height:.1f} {left} {start + height:.1f}z"
-    return Markup('<path class="ribbon" d="{}"/>').format(curve + low)
-
-
-def _word(across: float, up: float, text: str, style: str = "") -> Markup:
-    return Markup('<text class="{}" x="{:g}" y="{:.1f}">{}</text>').format(style, across, up, text)
+    return path(curve + low, "ribbon")

@@ -1,7 +1,5 @@
 """The best, median and worst frames as small pictures with both contours, held inside the page."""
 
-import base64
-import io
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -17,11 +15,11 @@ from nerveceg.data.reading import Reading
 from nerveceg.data.runlength import decode_runs, encode_runs
 from nerveceg.errors import DataError
 from nerveceg.evaluation.results import Results
+from nerveceg.outputs.html.pictures import data_uri
 from nerveceg.pipeline import Prediction
 
 Mask = NDArray[np.bool_]
-WIDTH, QUALITY = 300, 80
-SHOWN = 6
+WIDTH, SHOWN = 300, 6
 Look = Callable[[Reading, Prediction], None]
 
 
@@ -119,15 +117,6 @@ def draw_frame(image: NDArray[np.uint8], mask: Mask, truth: Mask, *, says: str) 
     return Markup(
         '<svg class="frame" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
     ).format(columns, rows, says, inside)
-
-
-def data_uri(picture: Image.Image) -> str:
-    """A picture as a JPEG inside a `data:` address."""
-    stored = io.BytesIO()
-    picture.convert("RGB" if picture.mode != "L" else "L").save(
-        stored, format="JPEG", quality=QUALITY, optimize=True
-    )
-    return "data:image/jpeg;base64," + base64.b64encode(stored.getvalue()).decode("ascii")
 
 
 def picture_file(path: Path, *, width: int) -> str | None:

@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 
 from nerveceg.evaluation.bootstrap import draw_subjects
 from nerveceg.evaluation.results import Results
-from nerveceg.outputs.html.report.plot import Axis, Plot
+from nerveceg.outputs.html.plot import Axis, Plot
 
 RESAMPLES = 1000
 Float = NDArray[np.float64]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nerveceg.evaluation.counts import dice
 from nerveceg.evaluation.results import Results
-from nerveceg.outputs.html.report.plot import Axis, Plot
+from nerveceg.outputs.html.plot import Axis, Plot
 
 MOST_POINTS = 600
 REFERRED = 20

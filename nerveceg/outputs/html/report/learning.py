@@ -8,10 +8,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from nerveceg.outputs.html.report.plot import Axis, Plot
+from nerveceg.outputs.html.plot import Axis, Plot
 
 Log = Sequence[Mapping[str, Any]]
 STYLES = "abcde"
+FEW = 8
+"""So many epochs are all named along the axis."""
 NOT_SCORES = ("epoch", "loss", "rate")
 
 
@@ -23,7 +25,7 @@ def read_log(path: Path) -> Log:
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             values = json.loads(line)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(values, dict) and isinstance(values.get("epoch"), int):
             found.append(values)
@@ -44,14 +46,17 @@ def _draw(logs: Mapping[str, Log], name: str) -> Markup:
     values, epochs = _values(logs, name), [line["epoch"] for log in logs.values() for line in log]
     low, high = min(values), max(values)
     margin = (high - low) * 0.05 or 0.05
-    across = Axis("epoch", min(epochs) - 1, max(epochs))
+    whole = [(epoch, str(epoch)) for epoch in range(max(epochs) + 1)]
+    across = Axis("epoch", min(epochs) - 1, max(epochs), whole if len(whole) <= FEW else None)
     up = Axis(name.replace("_", " "), low - margin, high + margin)
     plot = Plot(across, up, says=f"{name} over {max(epochs)} epochs")
     for place, (member, log) in enumerate(logs.items()):
         points = [(line["epoch"], line[name]) for line in log if _is_number(line.get(name))]
         if points:
-            style = STYLES[place % len(STYLES)]
-            plot.line(*zip(*points, strict=True), style=style, name="" if member == "." else member)
+            style, named = STYLES[place % len(STYLES)], "" if member == "." else member
+            plot.line(*zip(*points, strict=True), style=style, name=named)
+        if len(points) == 1:  # a line through one point is nothing to see
+            plot.dots(*zip(*points, strict=True), style=style, shape="dot")
     return plot.svg()
 
 

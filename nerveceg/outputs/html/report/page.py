@@ -1,6 +1,5 @@
 """A report, its rows of frames and the run's facts to one HTML file that needs nothing else."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -9,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from markupsafe import Markup
 
+from nerveceg.documents import read_object
 from nerveceg.errors import DataError
 from nerveceg.evaluation.results import Results
 from nerveceg.evaluation.saved import read_results
 from nerveceg.evaluation.tally import Tally
 from nerveceg.files import write_text
+from nerveceg.outputs.html.page import style
 from nerveceg.outputs.html.report.card import WORDS, make_card, rule_in_words
 from nerveceg.outputs.html.report.curves import draw_curves
 from nerveceg.outputs.html.report.flow import count_outcomes, draw_flow
@@ -59,9 +59,9 @@ def read_report(folder: Path) -> Saved:
     path = folder / "report.json"
     results = read_results(folder)
     try:
-        figures = json.loads(path.read_text(encoding="utf-8"))
+        figures = read_object(path)
         frames = {name: figures[name] for name in FIGURES}["frames"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (DataError, KeyError, TypeError) as error:
         raise DataError(
             f"{path} is no whole report ({error}): make it with python tools/evaluate.py "
             f"output={folder}"
@@ -90,13 +90,12 @@ def make_page(
     """
     run, gallery = run or Run(), gallery or {}
     figures, results, tally = saved
-    style = resources.files(ROOM).joinpath("page.css").read_text(encoding="utf-8")
     return _template().render(
         report=figures,
         facts={**dict.fromkeys(FACTS), **figures["facts"]},
         rows={row["name"]: row for row in figures["rows"]},
         notice=RESEARCH_USE,
-        style=Markup(style),  # noqa: S704
+        style=style(),
         outcomes=count_outcomes(results),
         refer=_rows_to_refer(results),
         gallery=gallery,

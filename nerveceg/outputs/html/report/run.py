@@ -1,17 +1,18 @@
 """A run's folder as plain facts for its page: logs, configuration, networks, label conflicts."""
 
 import csv
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 from nerveceg.data.frames import natural_key
+from nerveceg.documents import read_object, read_yaml
+from nerveceg.errors import DataError
 from nerveceg.outputs.html.report.gallery import picture_file
 from nerveceg.outputs.html.report.learning import Log, read_log
+from nerveceg.privacy import without_paths
 
 STAGES = ("cls", "seg")
 MOST_CONFLICTS = 50
@@ -75,18 +76,6 @@ def read_run(folder: Path) -> Run:
     )
 
 
-def without_paths(value: Any) -> Any:
-    """Plain values with each absolute path cut to its last name: a report is passed on."""
-    if isinstance(value, dict):
-        return {name: without_paths(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [without_paths(part) for part in value]
-    if isinstance(value, str) and re.match(r"(/|~|[A-Za-z]:[\\/]|\\\\|file:)", value):
-        path = PureWindowsPath(value) if "\\" in value else PurePosixPath(value)
-        return f".../{path.name}"
-    return value
-
-
 def _configuration(member: Path) -> str:
     import yaml
 
@@ -94,8 +83,8 @@ def _configuration(member: Path) -> str:
         path = member / stage / "config.yaml"
         if path.is_file():
             try:
-                content = yaml.safe_load(path.read_text(encoding="utf-8"))
-            except (yaml.YAMLError, UnicodeDecodeError):
+                content = read_yaml(path)
+            except DataError:
                 return ""
             return str(yaml.safe_dump(without_paths(content), sort_keys=False, allow_unicode=True))
     return ""
@@ -129,10 +118,9 @@ def _pairs(folder: Path) -> list[dict[str, str]] | None:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_object(path)
+    except DataError:
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _versions() -> dict[str, str]:

@@ -4,7 +4,7 @@ import numpy as np
 from markupsafe import Markup
 
 from nerveceg.evaluation.results import Results
-from nerveceg.outputs.html.report.plot import Axis, Plot
+from nerveceg.outputs.html.plot import WIDE, Axis, Plot
 
 
 def draw_subjects_strip(results: Results) -> Markup:
@@ -19,7 +19,7 @@ def draw_subjects_strip(results: Results) -> Markup:
         Axis("subjects, from the lowest mean Dice to the highest", 0, len(names)),
         Axis("Dice", -0.05, 1.05),
         says=f"Dice of each frame of {len(names)} subjects, subjects sorted by their mean",
-        width=720,
+        width=WIDE,
         height=280,
     )
     nerve, across = results.nerve, place[subject] + _jitter(len(results))

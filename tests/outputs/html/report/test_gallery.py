@@ -1,5 +1,3 @@
-import base64
-import io
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +10,6 @@ from nerveceg.data.runlength import decode_runs, encode_runs
 from nerveceg.outputs.html.report.gallery import (
     MaskKeeper,
     choose_frames,
-    data_uri,
     draw_frame,
     hang_gallery,
     picture_file,
@@ -71,15 +68,6 @@ def test_contours_lie_on_the_borders_of_the_masks():
     assert corners == {(20, 10), (49, 10), (49, 29), (20, 29)}
     assert "prediction" not in drawing
     assert 'viewBox="0 0 80 60"' in drawing
-
-
-def test_a_data_address_holds_the_picture():
-    grey = Image.fromarray(np.full((40, 50), 77, np.uint8))
-    head, _, text = data_uri(grey).partition(",")
-    assert head == "data:image/jpeg;base64"
-    with Image.open(io.BytesIO(base64.b64decode(text))) as back:
-        assert back.size == (50, 40)
-        assert abs(int(np.asarray(back)[20, 20]) - 77) <= 1
 
 
 def test_a_file_that_is_no_picture_gives_none(tmp_path):

@@ -24,3 +24,9 @@ def test_values_that_are_no_numbers_are_left_out(loss):
     (drawing,) = draw_learning({".": lines})
     assert "nan" not in drawing
     assert draw_learning({".": lines[:1]}) == ()
+
+
+def test_a_single_epoch_is_a_dot_over_its_number():
+    (drawing,) = draw_learning({".": [{"epoch": 1, "loss": 0.3}]})
+    assert 'class="mark dot a"' in drawing
+    assert [drawing.count(f">{epoch}<") for epoch in ("0", "1", "0.2")] == [1, 1, 0]

@@ -1,8 +1,6 @@
 import json
 
-import pytest
-
-from nerveceg.outputs.html.report.run import read_run, without_paths
+from nerveceg.outputs.html.report.run import read_run
 
 
 def fold(run, number):
@@ -60,18 +58,3 @@ def test_files_that_are_damaged_cost_their_facts_alone(tmp_path):
     run = read_run(tmp_path)
     assert run.configuration == ""
     assert run.networks == ("cls: b4",)
-
-
-@pytest.mark.parametrize(
-    ("written", "shown"),
-    [
-        ("/home/me/uns/train", ".../train"),
-        ("C:\\Users\\me\\uns", ".../uns"),
-        ("~/uns", ".../uns"),
-        ("data/phantom", "data/phantom"),
-        ("torch.optim.AdamW", "torch.optim.AdamW"),
-        ({"a": ["/x/y"], "b": 3}, {"a": [".../y"], "b": 3}),
-    ],
-)
-def test_private_folders_are_cut_to_their_last_name(written, shown):
-    assert without_paths(written) == shown
