@@ -14,22 +14,24 @@ SAVE = "runtime.save_every=2"
 @pytest.mark.soak
 @pytest.mark.parametrize("network", ["cls", "seg", "two heads"])
 def test_twenty_kills_at_random_moments_change_nothing(trainings, figure, network):
-    trainings.finish(network, "whole", SAVE)
+    # Long enough that none ends before it is killed.
+    long = "cls.epochs=80" if network == "cls" else "seg.epochs=80"
+    trainings.finish(network, "whole", SAVE, long)
     folder, chance = trainings.stage("killed", network), random.Random(0)
     kills, found = 0, []
     while kills < KILLS:
         again = ["resume=true"] if (folder / "config.yaml").exists() else []
-        child = trainings.start(network, "killed", *again, SAVE)
+        child = trainings.start(network, "killed", *again, SAVE, long)
         if kills % 4:  # three of four once it has gone on, the fourth wherever it is
             before = found[-1] if found else 0
             child.wait_for(lambda before=before: newest(folder) > before)
-        time.sleep(chance.uniform(0, 0.4))
+        time.sleep(chance.uniform(0, 0.25))
         os.kill(child.pid, signal.SIGKILL)
         status = child.wait()
         assert status == -signal.SIGKILL, child.said()
         kills += 1
         found.append(newest(folder))
-    trainings.finish(network, "killed", "resume=true", SAVE)
+    trainings.finish(network, "killed", "resume=true", SAVE, long)
     assert trainings.digests("killed", network) == trainings.digests("whole", network)
     assert not list(folder.glob("**/*.part"))
     figure(
