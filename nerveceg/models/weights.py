@@ -16,7 +16,7 @@ from nerveceg.models.files import read_published, read_tensors
 from nerveceg.models.fitting import Start, start_from
 from nerveceg.models.names import EFFICIENTNETS, same_network, without_tag
 
-HUB_SECONDS = 3
+HUB_SECONDS = 1.5
 """How long a hub may take to open a connection before only its local cache is asked."""
 
 LITE_SHA256 = {

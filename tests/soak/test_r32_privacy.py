@@ -55,6 +55,7 @@ compare checkpoint=scored against=scored output={home}/compared
 describe data.root={data} output={home}/described
 audit data.root={data} output=audited
 report checkpoint=runs/mine
+export checkpoint=runs/mine output={home}/exported
 """
 
 
