@@ -169,6 +169,7 @@ def test_new_frames_are_predicted_by_the_ensemble_and_scored(scored, others, too
     assert str(Tally.load(Path("again/tally.npz")).origin) == "held out"
 
 
+@pytest.mark.slow
 def test_frames_that_any_fold_has_seen_get_masks_but_no_score(scored, necks, tool):
     status, _, err = tool(infer, f"checkpoint={scored}", f"input={necks}", "output=out")
     assert status == 0, err
@@ -188,6 +189,7 @@ def one_line(status: int, err: str) -> str:
     return line
 
 
+@pytest.mark.slow
 def test_an_ensemble_holds_out_nothing_to_predict(scored, tool):
     status, _, err = tool(infer, f"checkpoint={scored}")
     assert "input=FOLDER" in one_line(status, err)

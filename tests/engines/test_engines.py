@@ -168,7 +168,7 @@ def test_int8_without_an_exported_folder_names_the_way_to_one(make_segmenter):
 )
 def test_an_engine_that_is_not_installed_names_its_extra(monkeypatch, package, kind, extra):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(NerveCegError, match=rf"pip install nerveceg\[{extra}\]"):
+    with pytest.raises(NerveCegError, match=rf"pip install 'nerveceg\[{extra}\]"):
         kind()
 
 

@@ -124,6 +124,7 @@ def test_prevalence_and_misses_are_those_of_the_frames_that_were_fitted_on(law):
         assert np.sum(missed) + 1 <= 0.1 * (len(missed) + 1) + 1e-6
 
 
+@pytest.mark.slow
 def test_masks_that_tell_of_presence_are_listened_to(make_law):
     law = make_law(telling=True, seed=3)
     predictions, present = law.predictions, law.predictions.present

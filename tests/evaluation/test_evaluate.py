@@ -29,7 +29,7 @@ def brute_force(pipeline, frames):
     return dice
 
 
-@pytest.mark.parametrize("batch_size", [4, 16])
+@pytest.mark.parametrize("batch_size", [pytest.param(4, marks=pytest.mark.slow), 16])
 def test_the_headline_is_the_mean_dice_of_what_predict_draws(pipeline, frames, batch_size):
     report = score(pipeline, frames, batch_size=batch_size).report
     dice = brute_force(pipeline, frames)

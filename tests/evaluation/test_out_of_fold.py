@@ -73,6 +73,7 @@ def test_a_saved_file_is_loaded_equal_and_lies_alone(tmp_path):
     assert len(loaded) == len(SIZES)
 
 
+@pytest.mark.slow
 def test_each_frame_gets_its_own_map_back_at_half_of_odd_and_even_sizes():
     generator = np.random.default_rng(0)
     predictions = predictions_of(SIZES)

@@ -108,6 +108,7 @@ def law():
     return expected
 
 
+@pytest.mark.slow
 def test_a_new_subject_is_missed_as_seldom_as_asked_and_frame_quantiles_break_it(law):
     generator, thresholds = np.random.default_rng(0), []
     for _ in range(2000):

@@ -151,6 +151,7 @@ def test_a_run_stopped_in_its_third_epoch_goes_on_as_if_undisturbed(train_stage,
     assert log_of(tmp_path / "whole") == log_of(tmp_path / "stopped")
 
 
+@pytest.mark.slow
 def test_a_segmenter_with_negatives_and_accumulation_goes_on_too(train_stage, tmp_path):
     class Stopping(MaskObjective):
         left = 2
