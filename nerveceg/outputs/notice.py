@@ -30,7 +30,7 @@ def write_png(path: Path, picture: Image.Image) -> None:
     comment = PngInfo()
     comment.add_text("Comment", RESEARCH_USE)
     with replacing(path) as beside:
-        picture.save(beside, format="PNG", pnginfo=comment)
+        picture.save(beside, format="PNG", pnginfo=comment, compress_level=1)
 
 
 def _wrapped(text: str, width: int) -> list[str]:
