@@ -12,7 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("nerveceg", "conf", "tools", "docs", "requirements", "tests")
 FILES = ("setup.py", "pyproject.toml", "Makefile", "README.md", "INSTALL.md", "LICENSE")
-ELSEWHERE = re.compile(r"[A-Z]{4,}_|FILE|--find-links|pip download|make (test|slow|check|demo)")
+ELSEWHERE = re.compile(
+    r"[A-Z]{4,}_|FILE|--find-links|pip download|make (test|slow|check|demo)|torchrun"
+)
 """Commands with something to fill in, for two machines, or with a check of their own."""
 
 
