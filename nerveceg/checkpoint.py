@@ -18,7 +18,7 @@ from nerveceg.data.sources.limits import MOST_PIXELS
 from nerveceg.decision import Rule
 from nerveceg.documents import MALFORMED, read_object
 from nerveceg.errors import NerveCegError
-from nerveceg.files import sha256_of, write_text
+from nerveceg.files import require_unchanged, sha256_of, write_text
 from nerveceg.schema import SCHEMA, to_current
 from nerveceg.temporal import FrameByFrame, Smoother, describe_smoother, smoother_of
 from nerveceg.views import PLAIN, View, make_views
@@ -204,12 +204,7 @@ def _check_inside(folder: Path, name: str) -> None:
 def _check_weights(path: Path, wanted: str) -> None:
     if not path.is_file():
         raise NerveCegError(f"{path} is missing: the run's folder isn't whole")
-    found = sha256_of(path)
-    if found != wanted:
-        raise NerveCegError(
-            f"{path} has sha256 {found[:12]}..., pipeline.json wants {wanted[:12]}...: the file "
-            "was changed or damaged; train the stage again"
-        )
+    require_unchanged(path, wanted, by="pipeline.json", cure="train the stage again")
 
 
 def _read_json(path: Path, *, missing: str) -> Mapping[str, Any]:

@@ -18,7 +18,8 @@ from nerveceg.models.attribution import (
 )
 from nerveceg.models.member import Member
 from nerveceg.models.two_heads import TwoHeads
-from nerveceg.pipeline import Grey, Mask, Pipeline
+from nerveceg.pipeline import Pipeline
+from nerveceg.prediction import Grey, Mask
 
 METHODS = ("gradcam", "backprop")
 Heat = NDArray[np.float32]

@@ -102,6 +102,22 @@ def sha256_of(path: Path | str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def require_unchanged(path: Path, wanted: str, *, by: str, cure: str) -> None:
+    """Stop at a file that isn't the one whose sha256 was written down.
+
+    by: the file that says which is wanted. cure: what to do, at the end of the line.
+
+    Raises:
+        NerveCegError: it names both.
+    """
+    found = sha256_of(path)
+    if found != wanted:
+        raise NerveCegError(
+            f"{path} has sha256 {found[:12]}..., {by} wants {wanted[:12]}...: the file was changed "
+            f"or damaged; {cure}"
+        )
+
+
 def _free(folder: Path) -> int:
     nearest = next(place for place in (folder, *folder.parents) if place.exists())
     return shutil.disk_usage(nearest).free

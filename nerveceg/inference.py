@@ -10,7 +10,8 @@ from nerveceg.data.frames import Frame, natural_key
 from nerveceg.data.images import digest_of
 from nerveceg.data.reading import OnError, Reader, Reading
 from nerveceg.operation import uncalibrated
-from nerveceg.pipeline import Pipeline, Prediction
+from nerveceg.pipeline import Pipeline
+from nerveceg.prediction import Prediction
 from nerveceg.probability.prior import estimate_prevalence
 from nerveceg.processes import deal, gather, gather_named, is_first
 from nerveceg.temporal import FrameByFrame, Smoother

@@ -16,7 +16,8 @@ from nerveceg.checkpoint import (
     stages_of,
     write_description,
 )
-from nerveceg.data.dataset import as_input, network_levels
+from nerveceg.data.dataset import as_input
+from nerveceg.data.decoding import network_levels
 from nerveceg.data.filters import Filter
 from nerveceg.data.geometry import Geometry
 from nerveceg.data.images import read_image
@@ -28,12 +29,10 @@ from nerveceg.models.saving import load_facts, load_model, save_model
 from nerveceg.operation import OperatingPoint
 from nerveceg.opinion import Given, Opinion
 from nerveceg.postprocess import Priors, load_priors
-from nerveceg.prediction import Grey, Mask, Prediction, predictions_of, require_grey
+from nerveceg.prediction import Grey, Prediction, predictions_of, require_grey
 from nerveceg.runtime import Runtime
 from nerveceg.temporal import FrameByFrame, Smoother
 from nerveceg.views import PLAIN, View
-
-__all__ = ["Grey", "Mask", "Pipeline", "Prediction", "load_member"]
 
 
 class Pipeline:

@@ -12,22 +12,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from nerveceg.data.cache import Cache
-from nerveceg.data.decoding import Grey, load_frame, network_levels
+from nerveceg.data.decoding import Grey
 from nerveceg.data.filters import Filter
 from nerveceg.data.frames import Frame
 from nerveceg.data.geometry import Geometry
 from nerveceg.data.on_device import DeviceAugmentation
-
-__all__ = [
-    "Augmentation",
-    "Batch",
-    "FrameDataset",
-    "as_input",
-    "augmented",
-    "collate",
-    "load_frame",
-    "network_levels",
-]
 
 
 class Batch(NamedTuple):

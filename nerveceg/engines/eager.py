@@ -37,16 +37,13 @@ class Eager:
 
     def place(self, runtime: "Runtime") -> "Runtime":
         """The runtime at the engine's precision."""
-        return with_precision(runtime, self.precision)
+        if self.precision == "auto":
+            return runtime
+        return replace(runtime, precision=self.precision)
 
     def describe(self) -> str:
         """Nothing: it is what one expects."""
         return ""
-
-
-def with_precision(runtime: "Runtime", precision: str) -> "Runtime":
-    """The runtime at a precision; auto leaves its own."""
-    return runtime if precision == "auto" else replace(runtime, precision=precision)
 
 
 def in_inference(

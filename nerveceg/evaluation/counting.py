@@ -13,8 +13,8 @@ from nerveceg.evaluation.joining import join_results, join_tallies
 from nerveceg.evaluation.results import Results, ResultsBuilder
 from nerveceg.evaluation.tally import HELD_OUT, Tally, TallyBuilder
 from nerveceg.operation import Decision, OperatingPoint, Presence
-from nerveceg.pipeline import Prediction
 from nerveceg.postprocess import Priors, postprocess, stay_inside
+from nerveceg.prediction import Prediction
 from nerveceg.processes import gather
 
 Watch = Callable[[Reading, Prediction], None]

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from nerveceg.calibration import Calibration
 from nerveceg.data.geometry import Geometry
 from nerveceg.decision import Rule
+from nerveceg.documents import MALFORMED, read_object
 from nerveceg.errors import NerveCegError
-from nerveceg.files import sha256_of, write_text
+from nerveceg.files import require_unchanged, sha256_of, write_text
 from nerveceg.views import PLAIN, View, make_views
 
 SCHEMA = 1
@@ -90,7 +91,9 @@ class Contents:
             )
             for name in contents.files:
                 _check_file(folder, name, content["files"][name])
-        except (KeyError, TypeError, AttributeError) as error:
+        except NerveCegError:
+            raise
+        except MALFORMED as error:
             raise NerveCegError(f"{folder / DESCRIPTION} lacks or misplaces {error}") from error
         return contents
 
@@ -106,7 +109,9 @@ def precision_of(folder: Path) -> str:
 
 def _read(folder: Path) -> Mapping[str, Any]:
     path = folder / DESCRIPTION
-    content = _read_json(path)
+    if not path.exists():
+        raise NerveCegError(f"{path} is missing: a folder that tools/export.py wrote is wanted")
+    content = read_object(path)
     if content.get("kind") != KIND:
         raise NerveCegError(
             f"{path} describes no exported pipeline: python tools/export.py checkpoint={folder} "
@@ -126,23 +131,4 @@ def _check_file(folder: Path, name: str, wanted: str) -> None:
         raise NerveCegError(f"{folder / DESCRIPTION} names {name!r}, which lies outside it")
     if not path.is_file():
         raise NerveCegError(f"{path} is missing: the exported folder isn't whole, export again")
-    found = sha256_of(path)
-    if found != wanted:
-        raise NerveCegError(
-            f"{path} has sha256 {found[:12]}..., {DESCRIPTION} wants {wanted[:12]}...: the file "
-            "was changed or damaged; export again"
-        )
-
-
-def _read_json(path: Path) -> Mapping[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise NerveCegError(
-            f"{path} is missing: a folder that tools/export.py wrote is wanted"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise NerveCegError(f"{path} can't be read as JSON ({error})") from error
-    if not isinstance(content, dict):
-        raise NerveCegError(f"{path} holds no JSON object")
-    return content
+    require_unchanged(path, wanted, by=DESCRIPTION, cure="export again")

@@ -25,7 +25,7 @@ from nerveceg.outputs.masks import write_mask, write_submission
 from nerveceg.outputs.movie import write_movie
 from nerveceg.outputs.notice import with_notice, write_png
 from nerveceg.outputs.overlays import Grey, Mask, draw_overlay
-from nerveceg.pipeline import Prediction
+from nerveceg.prediction import Prediction
 from nerveceg.processes import agree, gather, is_first, wait
 
 logger = logging.getLogger(__name__)

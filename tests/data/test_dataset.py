@@ -7,7 +7,8 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from nerveceg.data.augment import Gain, Speckle, compose
-from nerveceg.data.dataset import FrameDataset, as_input, collate, network_levels
+from nerveceg.data.dataset import FrameDataset, as_input, collate
+from nerveceg.data.decoding import network_levels
 from nerveceg.data.filters import Diffusion
 from nerveceg.data.frames import Frame
 from nerveceg.data.geometry import Geometry

@@ -1,6 +1,7 @@
 """A folder that predicts what its pipeline does, in a process that has no torch."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from nerveceg.data.filters import Diffusion
 from nerveceg.data.images import read_image, read_mask_file
+from nerveceg.documents import LARGEST_JSON
 from nerveceg.engines import OnnxRuntime
 from nerveceg.errors import NerveCegError
 from nerveceg.exported import ExportedPipeline
@@ -89,6 +91,21 @@ def change(folder, **values):
 def test_a_description_of_another_kind_is_refused(written, values, said):
     change(written, **values)
     with pytest.raises(NerveCegError, match=said):
+        Contents.read(written)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a": ' * 5_000, "[1]", "{", "\xff"])
+def test_a_description_of_bad_json_is_refused_in_one_line(written, text):
+    (written / "pipeline.json").write_text(text, encoding="latin-1")
+    with pytest.raises(NerveCegError, match=r"pipeline\.json") as caught:
+        Contents.read(written)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_description_of_great_size_is_refused_unread(written):
+    os.truncate(written / "pipeline.json", LARGEST_JSON + 1)
+    with pytest.raises(NerveCegError, match=r"pipeline\.json .* bytes"):
         Contents.read(written)
 
 

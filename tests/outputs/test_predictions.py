@@ -13,7 +13,7 @@ from nerveceg.inference import predict_frames
 from nerveceg.outputs.masks import read_submission
 from nerveceg.outputs.overlays import PREDICTION, TRUTH
 from nerveceg.outputs.predictions import PredictionWriter
-from nerveceg.pipeline import Prediction
+from nerveceg.prediction import Prediction
 
 IMAGE = np.full((40, 60), 90, np.uint8)
 

@@ -48,6 +48,25 @@ def figure(request: pytest.FixtureRequest) -> Say:
     return say
 
 
+@pytest.fixture
+def session_of() -> Callable[[int], list[int]]:
+    """`session_of(pid)`: the living processes of a session."""
+
+    def living(pid: int) -> list[int]:
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2]
+            except OSError:
+                continue
+            state, _, _, session, *_ = fields.split()
+            if int(session) == pid and state != "Z":
+                found.append(int(stat.parent.name))
+        return found
+
+    return living
+
+
 class Figures:
     """Gathers the figures while the tests run, prints and writes them at the end."""
 

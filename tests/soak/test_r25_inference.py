@@ -44,19 +44,6 @@ def start(tool, place):
     )
 
 
-def session_of(pid):
-    """The living processes of a session."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[3]) == pid and fields[0] != "Z":
-            found.append(int(stat.parent.name))
-    return found
-
-
 def wait_for(met, patience):
     end = time.monotonic() + patience
     while not (found := met()):
@@ -65,12 +52,13 @@ def wait_for(met, patience):
     return found
 
 
-def helpers(child):
-    return [pid for pid in session_of(child.pid) if pid != child.pid]
+@pytest.fixture
+def helpers(session_of):
+    return lambda child: [pid for pid in session_of(child.pid) if pid != child.pid]
 
 
 @pytest.mark.parametrize("tool", ["infer", "evaluate"])
-def test_a_broken_frame_in_a_helping_process_is_the_last_line(place, tool, figure):
+def test_a_broken_frame_in_a_helping_process_is_the_last_line(place, tool, session_of, figure):
     torn = place / "frames" / "7_3.png"
     torn.write_bytes(torn.read_bytes()[:5000])
     child = start(tool, place)
@@ -82,7 +70,7 @@ def test_a_broken_frame_in_a_helping_process_is_the_last_line(place, tool, figur
     figure("R25", f"a broken frame in {tool}: its name and cause in the last line, exit status 2")
 
 
-def test_a_helping_process_that_dies_is_the_last_line(place, figure):
+def test_a_helping_process_that_dies_is_the_last_line(place, helpers, session_of, figure):
     child = start("infer", place)
     pids = wait_for(lambda: helpers(child) if len(helpers(child)) >= 2 else None, 600)
     begun = time.monotonic()
@@ -97,7 +85,7 @@ def test_a_helping_process_that_dies_is_the_last_line(place, figure):
     figure("R25", f"a killed helper of infer: one line, exit status 2 after {spent:.1f} s")
 
 
-def test_when_the_tool_is_killed_its_helpers_end(place, figure):
+def test_when_the_tool_is_killed_its_helpers_end(place, helpers, session_of, figure):
     child = start("infer", place)
     wait_for(lambda: len(helpers(child)) >= 2, 600)
     os.kill(child.pid, signal.SIGKILL)

@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 from math import log
+from typing import TypeVar
 
-from nerveceg.data.phantom.anatomy import Anatomy
+from nerveceg.data.phantom.anatomy import Anatomy, Bone, Spot, Vessel
 from nerveceg.data.phantom.grid import WIDTH
 from nerveceg.data.phantom.sweep import Location
+
+Part = TypeVar("Part", Spot, Vessel, Bone)
 
 
 def scale_location(location: Location, factor: float) -> Location:
@@ -27,33 +30,19 @@ def scale_anatomy(anatomy: Anatomy, factor: float) -> Anatomy:
         muscle_depth=factor * anatomy.muscle_depth,
         deep_depth=factor * anatomy.deep_depth,
         fasciae=tuple(replace(one, depth=factor * one.depth) for one in anatomy.fasciae),
-        spots=tuple(
-            replace(
-                one,
-                row=factor * one.row,
-                column=_column(one.column, factor),
-                radius=factor * one.radius,
-                plane=factor * one.plane,
-            )
-            for one in anatomy.spots
-        ),
-        vessels=tuple(
-            replace(
-                one,
-                row=factor * one.row,
-                column=_column(one.column, factor),
-                half_width=factor * one.half_width,
-                half_height=factor * one.half_height,
-            )
-            for one in anatomy.vessels
-        ),
-        bone=anatomy.bone
-        and replace(
-            anatomy.bone,
-            row=factor * anatomy.bone.row,
-            column=_column(anatomy.bone.column, factor),
-            width=factor * anatomy.bone.width,
-        ),
+        spots=tuple(_scaled(one, factor, "radius", "plane") for one in anatomy.spots),
+        vessels=tuple(_scaled(one, factor, "half_width", "half_height") for one in anatomy.vessels),
+        bone=anatomy.bone and _scaled(anatomy.bone, factor, "width"),
+    )
+
+
+def _scaled(part: Part, factor: float, *lengths: str) -> Part:
+    """A part of the anatomy further from the skin's middle, and these lengths of it longer."""
+    return replace(
+        part,
+        row=factor * part.row,
+        column=_column(part.column, factor),
+        **{name: factor * getattr(part, name) for name in lengths},
     )
 
 

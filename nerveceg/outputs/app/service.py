@@ -15,7 +15,8 @@ from nerveceg.explanation import Explainer, Explanation
 from nerveceg.operation import OperatingPoint, uncalibrated
 from nerveceg.opinion import refuse_nan
 from nerveceg.outputs.app.reasons import reason_of
-from nerveceg.pipeline import Grey, Mask, Pipeline
+from nerveceg.pipeline import Pipeline
+from nerveceg.prediction import Grey, Mask
 from nerveceg.temporal import FrameByFrame
 
 _BATCH = 16

@@ -3,26 +3,12 @@
 import os
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
 
-def session_of(pid):
-    """The living processes of a session."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[3]) == pid and fields[0] != "Z":
-            found.append(int(stat.parent.name))
-    return found
-
-
 @pytest.mark.soak
-def test_a_dead_worker_ends_the_training_in_one_line(trainings, figure):
+def test_a_dead_worker_ends_the_training_in_one_line(trainings, session_of, figure):
     child = trainings.start("cls", "run", "runtime.workers=2", "cls.epochs=500")
     log = trainings.stage("run", "cls") / "log.jsonl"
     child.wait_for(lambda: log.exists() and log.read_bytes().count(b"\n") >= 1)

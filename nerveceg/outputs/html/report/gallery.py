@@ -16,7 +16,7 @@ from nerveceg.data.runlength import decode_runs, encode_runs
 from nerveceg.errors import DataError
 from nerveceg.evaluation.results import Results
 from nerveceg.outputs.html.pictures import data_uri
-from nerveceg.pipeline import Prediction
+from nerveceg.prediction import Prediction
 
 Mask = NDArray[np.bool_]
 WIDTH, SHOWN = 300, 6

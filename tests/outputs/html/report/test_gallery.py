@@ -14,7 +14,7 @@ from nerveceg.outputs.html.report.gallery import (
     hang_gallery,
     picture_file,
 )
-from nerveceg.pipeline import Prediction
+from nerveceg.prediction import Prediction
 
 
 def test_best_median_and_worst_are_those_of_a_sorted_list(results):
