@@ -58,9 +58,11 @@ def test_a_hundred_damaged_files_end_in_pixels_or_in_a_line_that_names_them(tmp_
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused_at_once_and_takes_no_memory(tmp_path, name):
     (tmp_path / name).write_bytes(BOMBS[name])
-    start, before = time.process_time(), megabytes()
-    with pytest.raises(DataError, match="can't be read") as error:
-        read_image(find_frames(tmp_path / name)[0].image)
+    before = megabytes()
+    for _ in range(2):  # the first of a kind also waits for its reader to be imported
+        start = time.process_time()
+        with pytest.raises(DataError, match="can't be read") as error:
+            read_image(find_frames(tmp_path / name)[0].image)
     assert time.process_time() - start < 0.1
     assert megabytes() - before < 200
     assert str(tmp_path / name) in str(error.value)
