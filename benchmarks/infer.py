@@ -29,6 +29,7 @@ from PIL import Image
 from torch import nn
 from torch.nn.functional import interpolate
 
+from nerveceg.background import Errands
 from nerveceg.data.frames import Frame, find_frames
 from nerveceg.data.geometry import Geometry
 from nerveceg.decision import Rule
@@ -114,28 +115,34 @@ class Watched:
 class Ours:
     """A pipeline under an engine; knows how long its networks took."""
 
-    def __init__(self, member: Member, engine: Engine, *, size: tuple[int, int]) -> None:
+    def __init__(
+        self, member: Member, engine: Engine, *, size: tuple[int, int], batch_size: int
+    ) -> None:
         self.watched = Watched(engine)
         self.pipeline = Pipeline(
             [member],
             geometry=Geometry(size=size),
             rule=Rule(presence=0.5),
-            runtime=Runtime(device="cpu"),
+            runtime=Runtime(device="cpu", batch_size=batch_size),
             engine=self.watched,
         )
 
-    def run(self, frames: list[Frame], output: Path, batch_size: int) -> None:
+    def run(self, frames: list[Frame], output: Path) -> None:
         """Predict and write the masks; 41 % of the frames pass the gate."""
         self.watched.spent = dict.fromkeys(self.watched.spent, 0.0)
+        errands = Errands()
         said = {frame.id: float(opens(number)) for number, frame in enumerate(frames)}
         predict_frames(
             self.pipeline,
             frames,
-            watch=lambda reading, found: write_mask(output / f"{reading.frame.id}.png", found.mask),
+            watch=lambda reading, found: errands.give(
+                partial(write_mask, output / f"{reading.frame.id}.png", found.mask)
+            ),
             presence=said,
-            batch_size=batch_size,
             progress=False,
         )
+        errands.finish()
+        errands.drop()
 
 
 def opens(number: int) -> bool:
@@ -176,16 +183,19 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
     gate, segmenter = Classifier("tf_efficientnet_b4"), Segmenter("Unet", encoder="resnet34")
     member = Member(gate, segmenter)
     plain = PlainLoop(size)
-    ours = {name: Ours(member, e, size=size) for name, e in engines(options.engines.split(","))}
+    ours = {
+        name: Ours(member, engine, size=size, batch_size=options.batch_size)
+        for name, engine in engines(options.engines.split(","))
+    }
     plain.run(frames[:1], folder)
     for each in ours.values():
-        each.run(frames, folder, options.batch_size)  # traced and compiled now
+        each.run(frames, folder)  # traced and compiled now
     times: dict[str, list[float]] = {"plain loop": [], **{name: [] for name in ours}}
     networks: dict[str, list[tuple[float, float]]] = {name: [] for name in ours}
     for _ in range(options.repeats):
         times["plain loop"].append(seconds(lambda: plain.run(frames, folder)))
         for name, each in ours.items():
-            times[name].append(seconds(partial(each.run, frames, folder, options.batch_size)))
+            times[name].append(seconds(partial(each.run, frames, folder)))
             networks[name].append((each.watched.spent["cls"], each.watched.spent["seg"]))
     print_head(options)
     print_limits({"B4": gate, "U-Net": segmenter}, size)

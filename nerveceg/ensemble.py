@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from nerveceg.engines import Eager, Engine
+from nerveceg.engines.batches import InBatches
 from nerveceg.looks import Looks, look
 from nerveceg.models.member import Member
 from nerveceg.models.networks import Network, Networks
-from nerveceg.runtime import Runtime
+from nerveceg.runtime import AUTO, Runtime
 from nerveceg.views import PLAIN, View
 
 
@@ -43,5 +44,9 @@ class Ensemble:
     def _load(self, module: nn.Module) -> Network:
         """The module in the engine, where it stays once it has been there."""
         if module not in self._loaded:
-            self._loaded[module] = self._engine.load(module, self._runtime)
+            self._loaded[module] = InBatches(
+                self._engine.load(module, self._runtime),
+                most=self._runtime.frames_together,
+                halve=self._runtime.batch_size == AUTO,
+            )
         return self._loaded[module]

@@ -16,6 +16,9 @@ from nerveceg.probability.prior import estimate_prevalence
 from nerveceg.processes import deal, gather, gather_named, is_first
 from nerveceg.temporal import FrameByFrame, Smoother
 
+GATED = 4
+"""Batches of the gate that are looked at together."""
+
 
 def predict_frames(
     pipeline: Pipeline,
@@ -23,12 +26,13 @@ def predict_frames(
     *,
     watch: Callable[[Reading, Prediction], None],
     presence: Mapping[str, float] | None = None,
-    batch_size: int = 16,
     on_error: OnError = "stop",
     progress: bool = True,
 ) -> list[str]:
     """Call `watch` with each decoded frame and its prediction; truth isn't read.
 
+    The gate's batches are taken `GATED` together, so that the segmenter's, of the frames that may
+    pass, are full ones.
     presence: of some frames by id, as `smooth_presence` gives it; it counts in the gate's place.
     Where several processes run, each watches its share. Returns a line for each frame that
     couldn't be read, by any of them.
@@ -36,10 +40,11 @@ def predict_frames(
     Raises:
         DataError: with on_error="stop", a file can't be read.
     """
-    share = deal(frames, batch_size=batch_size)
+    together = GATED * pipeline.runtime.frames_together
+    share = deal(frames, batch_size=together)
     reader = Reader(
         share,
-        batch_size=batch_size,
+        batch_size=together,
         truth=False,
         workers=pipeline.runtime.worker_count,
         on_error=on_error,
@@ -62,7 +67,6 @@ def smooth_presence(
     frames: Sequence[Frame],
     smoother: Smoother,
     *,
-    batch_size: int = 16,
     on_error: OnError = "stop",
     progress: bool = True,
 ) -> dict[str, float]:
@@ -81,7 +85,7 @@ def smooth_presence(
     prevalence = pipeline.calibration.prevalence
     if prevalence is None:
         raise uncalibrated(f"temporal={smoother}")
-    said = _gate(pipeline, moving, batch_size=batch_size, on_error=on_error, progress=progress)
+    said = _gate(pipeline, moving, on_error=on_error, progress=progress)
     clips: dict[str | None, list[str]] = {}
     for frame in moving:
         if frame.id in said:
@@ -94,7 +98,7 @@ def smooth_presence(
 
 
 def estimate_prevalence_of(
-    pipeline: Pipeline, frames: Sequence[Frame], *, batch_size: int = 16, progress: bool = True
+    pipeline: Pipeline, frames: Sequence[Frame], *, progress: bool = True
 ) -> float:
     """The most likely share of frames that show the nerve, by EM on the gate's presence alone.
 
@@ -105,7 +109,7 @@ def estimate_prevalence_of(
     trained = pipeline.calibration.prevalence
     if trained is None:
         raise uncalibrated("rule.prevalence=estimate")
-    said = _gate(pipeline, frames, batch_size=batch_size, on_error="stop", progress=progress)
+    said = _gate(pipeline, frames, on_error="stop", progress=progress)
     return estimate_prevalence(np.array(list(said.values())), trained=trained)
 
 
@@ -114,13 +118,13 @@ def _gate(
     pipeline: Pipeline,
     frames: Sequence[Frame],
     *,
-    batch_size: int,
     on_error: OnError,
     progress: bool,
 ) -> dict[str, float]:
     """What the gate alone says of each frame that can be read, calibrated, by id."""
-    share, workers = deal(frames, batch_size=batch_size), pipeline.runtime.worker_count
-    reader = Reader(share, batch_size=batch_size, truth=False, workers=workers, on_error=on_error)
+    together, workers = pipeline.runtime.frames_together, pipeline.runtime.worker_count
+    share = deal(frames, batch_size=together)
+    reader = Reader(share, batch_size=together, truth=False, workers=workers, on_error=on_error)
     said: dict[str, float] = {}
     shown = progress and is_first()
     with tqdm(total=len(share), desc="presence", unit="frame", disable=not shown) as bar:

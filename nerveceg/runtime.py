@@ -15,6 +15,9 @@ from nerveceg.processes import count, local_rank
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16")
+AUTO = "auto"
+MOST_TOGETHER = 64
+"""Frames that a network is shown at once where memory alone is to say how many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +26,8 @@ class Runtime:
 
     device: auto | cpu | cuda | cuda:1 | mps; auto takes a GPU where there is one.
     precision: auto | float32 | bfloat16; auto is bfloat16 on a GPU that has it.
+    batch_size: frames that a network sees at once at inference; auto halves 64 while memory is
+        short.
     workers: processes that prepare frames beside training; -1 takes up to 4 on a GPU machine and
         none on a CPU, where they'd take the network's cores.
     channels_last: memory layout that convolutions like.
@@ -35,6 +40,7 @@ class Runtime:
 
     device: str = "auto"
     precision: str = "auto"
+    batch_size: int | str = 16
     workers: int = -1
     channels_last: bool = True
     compile: bool = False
@@ -52,6 +58,9 @@ class Runtime:
             raise NerveCegError(
                 f"runtime.workers={self.workers}: a number of processes is wanted, or -1"
             )
+        size = self.batch_size
+        if size != AUTO and (not isinstance(size, int) or size < 1):
+            raise NerveCegError(f"runtime.batch_size={size}: 1 frame or more is wanted, or auto")
         every = self.save_every
         if every is not None and (not isinstance(every, int) or every < 1):
             raise NerveCegError(f"runtime.save_every={every}: 1 update or more is wanted, or null")
@@ -89,6 +98,11 @@ class Runtime:
         if self.precision == "auto":
             return self.torch_device.type == "cuda" and torch.cuda.is_bf16_supported()
         return self.precision == "bfloat16"
+
+    @property
+    def frames_together(self) -> int:
+        """How many frames a network sees at once, where memory allows."""
+        return MOST_TOGETHER if isinstance(self.batch_size, str) else self.batch_size
 
     @property
     def worker_count(self) -> int:

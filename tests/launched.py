@@ -105,9 +105,10 @@ def digest_of(tensors):
 
 def score(frames, folder):
     """Evaluate and predict with the pipeline in the folder, as far as its frames can be read."""
-    pipeline = Pipeline.from_pretrained(folder / "pipeline")
+    runtime = Runtime(device="cpu", batch_size=2)
+    pipeline = Pipeline.from_pretrained(folder / "pipeline", runtime=runtime)
     found, shares = find_frames(frames), folder / f"scored_{processes.count()}"
-    known, options = found[:7], {"batch_size": 2, "on_error": "skip", "progress": False}
+    known, options = found[:7], {"on_error": "skip", "progress": False}
     with PredictionWriter(shares, overwrite=True) as writer:
         report = evaluate(pipeline, known, watch=writer.write, resamples=50, **options)
         lost = predict_frames(pipeline, found[7:], watch=writer.write, **options)

@@ -11,6 +11,7 @@ from nerveceg.errors import DataError, NerveCegError
 from nerveceg.evaluation.evaluate import evaluate
 from nerveceg.inference import predict_frames, scorable, smooth_presence
 from nerveceg.outputs.predictions import PredictionWriter
+from nerveceg.runtime import Runtime
 from nerveceg.temporal import Exponential, FrameByFrame
 
 
@@ -24,7 +25,8 @@ def watched(pipeline, frames, **options):
 
 @pytest.mark.parametrize("batch_size", [1, 5, 16])
 def test_every_frame_comes_in_order_with_its_own_prediction(pipeline, frames, batch_size):
-    seen, failures = watched(pipeline, frames[:12], batch_size=batch_size)
+    pipeline.use(Runtime(device="cpu", batch_size=batch_size))
+    seen, failures = watched(pipeline, frames[:12])
     assert failures == []
     assert [reading.frame for reading, _ in seen] == frames[:12]
     for reading, prediction in seen:
@@ -47,9 +49,10 @@ def damaged(frame_folder, tmp_path):
 
 
 def test_a_damaged_image_stops_unless_it_may_be_skipped(pipeline, damaged):
+    pipeline.use(Runtime(device="cpu", batch_size=1))
     with pytest.raises(DataError, match=r"1_2\.tif.*on_error=skip"):
-        watched(pipeline, damaged, batch_size=2)
-    seen, failures = watched(pipeline, damaged, batch_size=2, on_error="skip")
+        watched(pipeline, damaged)
+    seen, failures = watched(pipeline, damaged, on_error="skip")
     assert [reading.frame.id for reading, _ in seen] == ["1_1", "1_3", "2_1"]
     assert len(failures) == 1
     assert "1_2.tif" in failures[0]

@@ -97,9 +97,8 @@ def test_frames_of_several_sizes_go_in_one_batch(pipeline, images):
 def test_predicting_and_evaluating_give_the_same_masks(pipeline, mixed_frames):
     seen = []
     evaluate(
-        pipeline,
+        pipeline.use(Runtime(device="cpu", batch_size=3)),
         mixed_frames,
-        batch_size=3,
         watch=lambda reading, prediction: seen.append((reading.frame, prediction)),
         resamples=10,
         progress=False,
@@ -309,9 +308,8 @@ def small_frames(frames, tmp_path_factory):
 def watched(pipeline, frames):
     seen = []
     evaluation = evaluate(
-        pipeline,
+        pipeline.use(Runtime(device="cpu", batch_size=5)),
         frames,
-        batch_size=5,
         watch=lambda _, prediction: seen.append(prediction),
         resamples=10,
         progress=False,

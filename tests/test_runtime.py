@@ -16,6 +16,8 @@ CPU = Runtime(device="cpu")
         ({"precision": "half"}, "runtime.precision=half", "bfloat16"),
         ({"workers": "many"}, "runtime.workers=many", "-1"),
         ({"workers": -2}, "runtime.workers=-2", "-1"),
+        ({"batch_size": 0}, "runtime.batch_size=0", "auto"),
+        ({"batch_size": "many"}, "runtime.batch_size=many", "auto"),
         ({"save_every": "often"}, "runtime.save_every=often", "null"),
     ],
 )

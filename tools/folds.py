@@ -96,7 +96,7 @@ def gather_folds(
         raise NerveCegError(f"{run} has no folds: train them with --multirun fold=0,1,2,3,4")
     split = shared_split(folders)
     folds = _folds(config, folders, views)
-    predictions = gather(folds, split=split, batch_size=config.batch_size)
+    predictions = gather(folds, split=split)
     return predictions, [frame for fold in folds.values() for frame in fold.frames]
 
 

@@ -97,7 +97,6 @@ def _predict(
             rest,
             watch=writer.write,
             presence=presence,
-            batch_size=config.batch_size,
             on_error=config.on_error,
         )
     if scored:

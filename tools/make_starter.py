@@ -90,7 +90,6 @@ def _score(config: DictConfig, run: Path, networks: "dict[str, nn.Module]") -> "
     return evaluate(
         pipeline,
         frames_to_predict(config),
-        batch_size=config.batch_size,
         resamples=config.bootstraps,
         facts=facts_of(config, described.rule),
     ).report

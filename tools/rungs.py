@@ -99,7 +99,6 @@ def held_out_rungs(config: DictConfig) -> "list[Rung]":
         evaluate(
             Pipeline.from_description(replace(described, members=members), run, runtime=runtime),
             frames,
-            batch_size=config.batch_size,
         ).report.results
         for members in (*((member,) for member in described.members), described.members)
     ]

@@ -108,7 +108,7 @@ def take_prevalence(config: DictConfig, pipeline: "Pipeline", frames: "Sequence[
 
     if config.rule.prevalence != ESTIMATE:
         return
-    prevalence = estimate_prevalence_of(pipeline, frames, batch_size=config.batch_size)
+    prevalence = estimate_prevalence_of(pipeline, frames)
     logger.info("rule.prevalence=%.3f, estimated from the frames themselves", prevalence)
     pipeline.rule = dataclasses.replace(pipeline.rule, prevalence=prevalence)
 
@@ -138,7 +138,6 @@ def presence_over_clips(
         pipeline,
         frames,
         pipeline.temporal,
-        batch_size=config.batch_size,
         on_error=config.on_error,
     )
 
@@ -160,7 +159,6 @@ def report_on(
     evaluation = evaluate(
         pipeline,
         frames,
-        batch_size=config.batch_size,
         on_error=config.on_error,
         watch=keeper or watch,
         presence=presence,

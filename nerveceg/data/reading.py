@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
+from nerveceg.background import ahead
 from nerveceg.data.frames import Frame
 from nerveceg.data.images import read_image, read_mask
 from nerveceg.errors import DataError, NerveCegError
@@ -31,6 +32,7 @@ class Reader:
     """Iterates over lists of decoded frames, in order.
 
     truth: read the true masks too.
+    workers: processes that decode; with none a thread does, one batch ahead.
     on_error: stop at the first frame that can't be read, or leave it out and say so in `lost`, a
         line by the frame's id.
     """
@@ -57,7 +59,8 @@ class Reader:
         )
 
     def __iter__(self) -> Iterator[list[Reading]]:
-        for batch in self._loader:
+        batches = self._loader if self._loader.num_workers else ahead(self._loader)
+        for batch in batches:
             readings = [item for item in batch if isinstance(item, Reading)]
             self._note([item for item in batch if isinstance(item, _Failure)])
             if readings:

@@ -33,7 +33,6 @@ def evaluate(
     pipeline: Pipeline,
     frames: Sequence[Frame],
     *,
-    batch_size: int = 16,
     on_error: OnError = "stop",
     watch: Watch | None = None,
     presence: Mapping[str, float] | None = None,
@@ -54,12 +53,13 @@ def evaluate(
         DataError: a frame's truth is unknown; with on_error="stop", a file can't be read.
         NerveCegError: a frame was trained on.
     """
-    share = deal(frames, batch_size=batch_size)
+    together = pipeline.runtime.frames_together
+    share = deal(frames, batch_size=together)
     _check(pipeline, share)
     counting = Counting(pipeline.rule, constant=pipeline.constant_mask, watch=watch)
     reader = Reader(
         share,
-        batch_size=batch_size,
+        batch_size=together,
         truth=True,
         workers=pipeline.runtime.worker_count,
         on_error=on_error,

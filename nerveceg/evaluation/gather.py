@@ -41,7 +41,6 @@ def gather(
     folds: Mapping[int, Fold],
     *,
     split: Mapping[str, Any],
-    batch_size: int = 16,
     progress: bool = True,
 ) -> OutOfFold:
     """Predict every frame by the fold that held it out; frames come out fold by fold.
@@ -56,14 +55,16 @@ def gather(
     _check(folds)
     rows: list[_Row] = []
     shares = {
-        number: Fold(fold.pipeline, deal(fold.frames, batch_size=batch_size))
+        number: Fold(
+            fold.pipeline, deal(fold.frames, batch_size=fold.pipeline.runtime.frames_together)
+        )
         for number, fold in folds.items()
     }
     count = sum(len(fold.frames) for fold in shares.values())
     shown = progress and is_first()
     with tqdm(total=count, desc="out of fold", unit="frame", disable=not shown) as bar:
         for number, fold in shares.items():
-            for row in _rows(number, fold, batch_size):
+            for row in _rows(number, fold):
                 rows.append(row)
                 bar.update()
     order = (frame.id for fold in folds.values() for frame in fold.frames)
@@ -106,9 +107,9 @@ def _check(folds: Mapping[int, Fold]) -> None:
             known[frame.id] = number
 
 
-def _rows(number: int, fold: Fold, batch_size: int) -> Iterator[_Row]:
-    workers = fold.pipeline.runtime.worker_count
-    for readings in Reader(fold.frames, batch_size=batch_size, truth=True, workers=workers):
+def _rows(number: int, fold: Fold) -> Iterator[_Row]:
+    together, workers = fold.pipeline.runtime.frames_together, fold.pipeline.runtime.worker_count
+    for readings in Reader(fold.frames, batch_size=together, truth=True, workers=workers):
         for _, group in groupby(readings, key=lambda reading: reading.image.shape):
             yield from _predict(number, fold.pipeline, list(group))
 

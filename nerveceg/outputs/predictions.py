@@ -6,12 +6,14 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
 
 import numpy as np
 from PIL import Image
 
+from nerveceg.background import Errands
 from nerveceg.data.frames import Frame, natural_key
 from nerveceg.data.images import read_image
 from nerveceg.data.reading import Reading
@@ -72,8 +74,8 @@ class PredictionWriter:
     movies: write one for each clip that frames come from, for which its extra must be there.
     refer: a frame whose expected score less its spread is below this is for a human to look at.
     explain: makes the heat maps of a frame and its mask that are drawn over it; None draws none.
-    Until `finish`, everything lies in `workplace`, a folder beside; leaving the `with` block
-    without it leaves nothing.
+    Another thread writes the files. Until `finish`, everything lies in `workplace`, a folder
+    beside; leaving the `with` block without it leaves nothing.
 
     Raises:
         NerveCegError: the folder holds predictions already, or the suffix is no mask format.
@@ -107,28 +109,35 @@ class PredictionWriter:
         self._rows: list[Row] = []
         self._runs: list[tuple[str, str]] = []
         self._clips: dict[str, list[Frame]] = {}
+        self._errands = Errands()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._errands.drop()
         shutil.rmtree(self.workplace, ignore_errors=True)
 
     def write(self, reading: Reading, prediction: Prediction) -> None:
-        """Write one frame's mask and pictures."""
-        name = reading.frame.id
-        write_mask(self._place("masks", f"{name}{self._suffix}"), prediction.mask)
+        """Have one frame's mask and pictures written."""
+        file = self._place("masks", f"{reading.frame.id}{self._suffix}")
+        heat = self._explain and self._explain(reading.image, prediction.mask)
+        self._errands.give(partial(self._write, file, reading, prediction, heat))
+
+    def _write(
+        self, file: Path, reading: Reading, prediction: Prediction, heat: Explanation | None
+    ) -> None:
+        name, image, mask, truth = reading.frame.id, reading.image, prediction.mask, reading.truth
+        write_mask(file, mask)
         row = _row(name, prediction, self._refer)
-        image, mask, truth = reading.image, prediction.mask, reading.truth
         caption = _caption(row)
         if self._overlays:
             self._save("overlays", name, draw_overlay(image, mask, truth, caption=caption))
-        if self._explain is not None:
-            heat = self._explain(image, mask)
+        if heat is not None:
             picture = draw_explanation(image, mask, truth, heat, caption=caption)
             self._save("explanations", name, picture)
         self._rows.append(row)
-        self._runs.append((name, encode_runs(prediction.mask)))
+        self._runs.append((name, encode_runs(mask)))
         if reading.frame.clip is not None:
             self._clips.setdefault(reading.frame.clip, []).append(reading.frame)
 
@@ -137,6 +146,7 @@ class PredictionWriter:
 
         Of all processes: the first writes, the others wait.
         """
+        self._errands.finish()
         self._take_all()
         rows = sorted(self._rows, key=lambda row: natural_key(row.id))
         if is_first():

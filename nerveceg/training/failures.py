@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from torch.utils.data import Dataset
 
 from nerveceg.data.dataset import Batch, FrameDataset
 from nerveceg.errors import DataError, NerveCegError
+from nerveceg.memory import is_out_of_memory
 from nerveceg.processes import count
 
-_NO_MEMORY = "can't allocate memory"
 _IN_A_WORKER = "in DataLoader worker process"
 _NOT_REPEATABLE = "does not have a deterministic implementation"
 _OTHER_ENDED = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "aborted")
@@ -69,12 +68,10 @@ def failures_in_words(*, batch_size: int, accumulate: int) -> Iterator[None]:
     """
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise OutOfMemoryError(batch_size=batch_size, accumulate=accumulate) from error
-    except (RuntimeError, DataError) as error:
-        text = str(error)
-        if _NO_MEMORY in text:
+    except (RuntimeError, MemoryError, DataError) as error:
+        if is_out_of_memory(error):
             raise OutOfMemoryError(batch_size=batch_size, accumulate=accumulate) from error
+        text = str(error)
         if _IN_A_WORKER in text:
             raise _said_by_worker(text) from error
         if _NOT_REPEATABLE in text:

@@ -10,6 +10,7 @@ from nerveceg.data.images import digest_of, read_image, read_mask
 from nerveceg.decision import Rule
 from nerveceg.errors import DataError, NerveCegError
 from nerveceg.evaluation.evaluate import evaluate
+from nerveceg.runtime import Runtime
 
 
 def score(pipeline, frames, **options):
@@ -31,7 +32,7 @@ def brute_force(pipeline, frames):
 
 @pytest.mark.parametrize("batch_size", [pytest.param(4, marks=pytest.mark.slow), 16])
 def test_the_headline_is_the_mean_dice_of_what_predict_draws(pipeline, frames, batch_size):
-    report = score(pipeline, frames, batch_size=batch_size).report
+    report = score(pipeline.use(Runtime(device="cpu", batch_size=batch_size)), frames).report
     dice = brute_force(pipeline, frames)
     assert 0 < np.mean(dice) < 1
     assert report.dice.value == pytest.approx(np.mean(dice), abs=1e-5)
@@ -89,7 +90,8 @@ def test_frames_of_several_sizes_keep_their_order(pipeline, frames, tmp_path):
 
 def test_the_watcher_sees_each_frame_with_its_truth(pipeline, frames):
     seen = []
-    score(pipeline, frames[:5], batch_size=2, watch=lambda *pair: seen.append(pair))
+    pipeline.use(Runtime(device="cpu", batch_size=2))
+    score(pipeline, frames[:5], watch=lambda *pair: seen.append(pair))
     assert [reading.frame for reading, _ in seen] == frames[:5]
     for reading, prediction in seen:
         assert np.array_equal(reading.truth, read_mask(reading.frame, reading.image.shape))

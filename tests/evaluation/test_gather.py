@@ -11,6 +11,7 @@ from nerveceg.evaluation.gather import Fold, gather
 from nerveceg.evaluation.out_of_fold import half_size, level_logits
 from nerveceg.models.member import Member
 from nerveceg.pipeline import Pipeline
+from nerveceg.runtime import Runtime
 from nerveceg.views import View
 
 SPLIT = {"by": "subject", "folds": 3, "seed": 0}
@@ -51,7 +52,9 @@ def test_each_frame_is_predicted_once_by_its_own_fold(folds, frames):
 
 @pytest.mark.parametrize("batch_size", [1, 4, 16])
 def test_logits_and_maps_are_the_pipelines_own(folds, batch_size):
-    predictions = gathered(folds, batch_size=batch_size)
+    for fold in folds.values():
+        fold.pipeline.use(Runtime(device="cpu", batch_size=batch_size))
+    predictions = gathered(folds)
     listed = {f.id: (fold.pipeline, f) for fold in folds.values() for f in fold.frames}
     for place, (levels, truth) in enumerate(predictions.maps()):
         pipeline, frame = listed[str(predictions.ids[place])]

@@ -14,6 +14,7 @@ from nerveceg.outputs.masks import read_submission
 from nerveceg.outputs.overlays import PREDICTION, TRUTH
 from nerveceg.outputs.predictions import PredictionWriter
 from nerveceg.prediction import Prediction
+from nerveceg.runtime import Runtime
 
 IMAGE = np.full((40, 60), 90, np.uint8)
 
@@ -44,7 +45,8 @@ def test_each_file_holds_the_prediction_of_the_frame_it_is_named_after(
         predicted[reading.frame.id] = prediction.mask
         writer.write(reading, prediction)
 
-    predict_frames(pipeline, frames[:9], watch=watch, batch_size=4, progress=False)
+    pipeline.use(Runtime(device="cpu", batch_size=1))
+    predict_frames(pipeline, frames[:9], watch=watch, progress=False)
     writer.finish()
     assert len({mask.tobytes() for mask in predicted.values()}) > 2, "masks must differ"
     files = sorted((tmp_path / "masks").iterdir())

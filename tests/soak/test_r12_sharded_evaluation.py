@@ -104,14 +104,14 @@ def test_folds_are_scored_as_by_one_process(trained, figure):
 
 def test_one_fold_is_scored_as_by_one_process(trained):
     for processes, output in ((1, "fold_alone"), (2, "fold_together")):
-        words = ["checkpoint=runs/default/fold_0", f"output={output}", "batch_size=3"]
+        words = ["checkpoint=runs/default/fold_0", f"output={output}", "runtime.batch_size=3"]
         done = start(processes, "evaluate", *words, folder=trained)
         assert done.returncode == 0, done.stderr[-3000:]
     assert_same_files(trained / "fold_alone", trained / "fold_together")
 
 
 def test_every_frame_is_predicted_once_and_as_by_one_process(trained, wild, tmp_path, figure):
-    words = ["checkpoint=runs/default", f"input={wild}", "batch_size=4", "temporal=hmm"]
+    words = ["checkpoint=runs/default", f"input={wild}", "runtime.batch_size=4", "temporal=hmm"]
     said = {}
     for processes in (1, 2, 3):
         done = start(
@@ -134,7 +134,12 @@ def test_every_frame_is_predicted_once_and_as_by_one_process(trained, wild, tmp_
 
 
 def test_one_torn_frame_ends_all_processes_in_one_line(trained, wild, tmp_path, figure):
-    words = ["checkpoint=runs/default", f"input={wild}", "batch_size=2", f"output={tmp_path}/out"]
+    words = [
+        "checkpoint=runs/default",
+        f"input={wild}",
+        "runtime.batch_size=2",
+        f"output={tmp_path}/out",
+    ]
     done = start(2, "infer", *words, folder=trained)
     assert done.returncode != 0
     lines = [line for line in done.stderr.splitlines() if "error: " in line]

@@ -1,6 +1,7 @@
 """R17: a frame's mask doesn't depend on the batch it comes in, nor on the order."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,7 +34,8 @@ def predicted(pipeline, frames, batch_size):
     def keep(reading, prediction):
         found[reading.frame.id] = prediction
 
-    predict_frames(pipeline, frames, watch=keep, batch_size=batch_size, progress=False)
+    pipeline.use(replace(pipeline.runtime, batch_size=batch_size), engine=pipeline.engine)
+    predict_frames(pipeline, frames, watch=keep, progress=False)
     return found
 
 

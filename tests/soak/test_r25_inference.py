@@ -34,7 +34,7 @@ def start(tool, place):
     words = [f"checkpoint={place / 'run'}", f"input={place / 'frames'}", f"output={place / 'out'}"]
     return subprocess.Popen(
         [sys.executable, ROOT / "tools" / f"{tool}.py", *words, "runtime.device=cpu"]
-        + ["runtime.workers=2", "bootstraps=20", "batch_size=2"],
+        + ["runtime.workers=2", "bootstraps=20", "runtime.batch_size=2"],
         cwd=place,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
