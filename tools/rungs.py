@@ -90,14 +90,15 @@ def held_out_rungs(config: DictConfig) -> "list[Rung]":
     from nerveceg.evaluation.ladder import Rung, rung_of
     from nerveceg.pipeline import Pipeline
 
-    run, runtime = checkpoint_folder(config), build(config.runtime)
+    run = checkpoint_folder(config)
+    way = {"runtime": build(config.runtime), "engine": build(config.engine)}
     described = replace(
         read_description(run), views=build(config.tta), rule=Rule(presence=None, mask=None)
     )
     frames = frames_to_predict(config)
     results = [
         evaluate(
-            Pipeline.from_description(replace(described, members=members), run, runtime=runtime),
+            Pipeline.from_description(replace(described, members=members), run, **way),
             frames,
         ).report.results
         for members in (*((member,) for member in described.members), described.members)

@@ -8,9 +8,11 @@ import csv
 import io
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from nerveceg.background import Errands, ahead
 from nerveceg.data.frames import Frame, find_frames
 from nerveceg.data.images import read_image
 from nerveceg.engines.onnx_runtime import OnnxRuntime
@@ -20,7 +22,7 @@ from nerveceg.exported.contents import precision_of
 from nerveceg.exported.pipeline import ExportedPipeline
 from nerveceg.files import write_text
 from nerveceg.outputs.masks import write_mask
-from nerveceg.prediction import Prediction
+from nerveceg.prediction import Grey, Prediction
 
 ENGINES: dict[str, type[OnnxRuntime] | type[OpenVino]] = {
     "onnxruntime": OnnxRuntime,
@@ -85,13 +87,24 @@ def _open(options: argparse.Namespace) -> ExportedPipeline:
 def _predict(
     pipeline: ExportedPipeline, frames: list[Frame], output: Path, batch_size: int
 ) -> Iterator[Row]:
-    """Write each frame's mask; yields its line."""
+    """Have each frame's mask written; yields its line."""
+    errands = Errands()
+    try:
+        for batch, images in ahead(_decoded(frames, batch_size)):
+            predictions = pipeline.predict_batch(images)
+            for frame, prediction in zip(batch, predictions, strict=True):
+                file = output / "masks" / f"{frame.id}.png"
+                errands.give(partial(write_mask, file, prediction.mask))
+                yield _row(frame.id, prediction)
+        errands.finish()
+    finally:
+        errands.drop()
+
+
+def _decoded(frames: list[Frame], batch_size: int) -> Iterator[tuple[list[Frame], list[Grey]]]:
     for first in range(0, len(frames), batch_size):
         batch = frames[first : first + batch_size]
-        predictions = pipeline.predict_batch([read_image(frame.image) for frame in batch])
-        for frame, prediction in zip(batch, predictions, strict=True):
-            write_mask(output / "masks" / f"{frame.id}.png", prediction.mask)
-            yield _row(frame.id, prediction)
+        yield batch, [read_image(frame.image) for frame in batch]
 
 
 def _row(name: str, prediction: Prediction) -> Row:
