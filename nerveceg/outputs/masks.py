@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from nerveceg.files import replacing, write_text
 KAGGLE_SHAPE = (420, 580)
 KAGGLE_TEST_FRAMES = 5508
 # Run lengths are what a mask compresses by: a third faster than PNG's default, and smaller.
-_FORMATS = {
+_FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     ".png": ("PNG", {"compress_type": zlib.Z_RLE}),
     ".tif": ("TIFF", {"compression": "tiff_lzw"}),
 }
