@@ -1,10 +1,11 @@
-"""What evaluate costs against the number of frames: time is to grow as they do, memory hardly.
+"""What infer and evaluate cost against the number of frames: time is to grow as they do.
 
     python benchmarks/scale.py [--full] [--quick]
 
 The frames are links to 500 files of a phantom (16 with --quick), under names and subjects of their
-own; the networks are tiny, and so are the pictures that they see. Each size runs in a process of
-its own, whose peak memory is taken from the system. Up to 5,000 frames, 50,000 with --full.
+own; the networks are tiny, and so are the pictures that they see. infer writes masks, no overlays.
+Each size runs in a process of its own, whose peak memory is taken from the system. Up to 5,000
+frames, 50,000 with --full.
 """
 
 import argparse
@@ -16,10 +17,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from nerveceg.data.frames import find_frames
 from nerveceg.data.phantom import write_phantom
+
+if TYPE_CHECKING:
+    from nerveceg.data.frames import Frame
+    from nerveceg.pipeline import Pipeline
 
 LIMIT_KB = 2.0
 LIMIT_GB = 2.0
@@ -46,13 +51,12 @@ def link_frames(source: Path, folder: Path, count: int) -> None:
             os.link(path, folder / f"{name}{suffix}{path.suffix}")
 
 
-def evaluate_folder(folder: Path) -> None:
-    """Evaluate tiny networks on a folder and print the cost; runs in a process of its own."""
+def run_on(folder: Path, tool: str) -> None:
+    """Run tiny networks on a folder and print the cost; in a process of its own."""
     import torch
 
     from nerveceg.data.geometry import Geometry
     from nerveceg.decision import Rule
-    from nerveceg.evaluation.evaluate import evaluate
     from nerveceg.models.classifier import Classifier
     from nerveceg.models.member import Member
     from nerveceg.models.segmenter import Segmenter
@@ -67,10 +71,32 @@ def evaluate_folder(folder: Path) -> None:
         rule=Rule(presence=0.0, postprocess=()),
     )
     frames = find_frames(folder)
-    evaluate(pipeline, frames[:8], resamples=20, progress=False)
-    start, begun = peak_mb(), time.perf_counter()
+    with tempfile.TemporaryDirectory() as made:
+        TOOLS[tool](pipeline, frames[:8], Path(made) / "first")
+        start, begun = peak_mb(), time.perf_counter()
+        TOOLS[tool](pipeline, frames, Path(made) / "all")
+        print(time.perf_counter() - begun, peak_mb(), start)
+
+
+def evaluate(pipeline: "Pipeline", frames: list["Frame"], output: Path) -> None:
+    """Score them."""
+    from nerveceg.evaluation.evaluate import evaluate
+
+    del output
     evaluate(pipeline, frames, resamples=20, progress=False)
-    print(time.perf_counter() - begun, peak_mb(), start)
+
+
+def infer(pipeline: "Pipeline", frames: list["Frame"], output: Path) -> None:
+    """Predict them, and write masks and tables."""
+    from nerveceg.inference import predict_frames
+    from nerveceg.outputs.predictions import PredictionWriter
+
+    with PredictionWriter(output, overlays=False, overwrite=False) as writer:
+        predict_frames(pipeline, frames, watch=writer.write, progress=False)
+        writer.finish()
+
+
+TOOLS = {"infer": infer, "evaluate": evaluate}
 
 
 def peak_mb() -> float:
@@ -79,11 +105,10 @@ def peak_mb() -> float:
     return peak / 2**10 if sys.platform != "darwin" else peak / 2**20
 
 
-def measure(source: Path, folder: Path, count: int) -> Cost:
-    """The cost of `count` frames."""
-    link_frames(source, folder, count)
+def measure(tool: str, folder: Path, count: int) -> Cost:
+    """The cost of the folder's `count` frames."""
     done = subprocess.run(
-        [sys.executable, __file__, "--folder", folder],
+        [sys.executable, __file__, "--folder", folder, "--tool", tool],
         capture_output=True,
         text=True,
         check=True,
@@ -114,16 +139,17 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="up to 50,000 frames")
     parser.add_argument("--quick", action="store_true", help="tiny: only shows that it runs")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--tool", choices=TOOLS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.folder:
-        evaluate_folder(options.folder)
+        run_on(options.folder, options.tool)
         return
     import torch
 
     sizes = [500, 1500, 5000, *([15000, 50000] if options.full else [])]
     sizes = [16, 24] if options.quick else sizes
     print(
-        f"evaluate on one core, {platform.processor() or platform.machine()}, Python "
+        f"one core, {platform.processor() or platform.machine()}, Python "
         f"{platform.python_version()}, torch {torch.__version__}; at most {LIMIT_KB:.0f} KB for "
         f"each further frame and {LIMIT_GB:.0f} GB beyond the models are wanted"
     )
@@ -131,7 +157,11 @@ def main() -> None:
         folder, subjects = Path(made), 4 if options.quick else 125
         write_phantom(folder / "set", subjects=subjects, frames_per_subject=4, progress=False)
         source = folder / "set" / "train"
-        print_costs([measure(source, folder / str(size), size) for size in sizes])
+        for size in sizes:
+            link_frames(source, folder / str(size), size)
+        for tool in TOOLS:
+            print(tool)
+            print_costs([measure(tool, folder / str(size), size) for size in sizes])
 
 
 if __name__ == "__main__":

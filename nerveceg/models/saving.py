@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nerveceg.documents import read_object
 from nerveceg.errors import DataError, NerveCegError
-from nerveceg.files import sha256_of, write_together
+from nerveceg.files import require_unchanged, write_together
 from nerveceg.models.classifier import Classifier
 from nerveceg.models.files import read_tensors
 from nerveceg.models.segmenter import Segmenter
@@ -139,12 +139,9 @@ def _rebuild(config: dict[str, Any], path: Path) -> nn.Module:
 
 def _check_digest(path: Path, wanted: object) -> None:
     """Refuse other weights than config.json was written with; earlier versions didn't say."""
-    found = sha256_of(path)
-    if wanted not in (None, found):
-        raise NerveCegError(
-            f"{path} is damaged or was changed: its sha256 is {found}, its config.json wants "
-            f"{wanted}: copy it again; where its training was killed, resume=true mends it"
-        )
+    if wanted is not None:
+        cure = "copy it again; where its training was killed, resume=true mends it"
+        require_unchanged(path, str(wanted), by="config.json", cure=cure)
 
 
 def _check_same_tensors(theirs: dict[str, Tensor], ours: dict[str, Tensor], path: Path) -> None:

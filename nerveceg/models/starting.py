@@ -8,7 +8,7 @@ from torch import nn
 
 from nerveceg.documents import read_object
 from nerveceg.errors import NerveCegError
-from nerveceg.files import sha256_of
+from nerveceg.files import require_unchanged
 from nerveceg.models.files import read_tensors
 from nerveceg.models.names import without_tag
 from nerveceg.models.saving import load_config
@@ -129,12 +129,8 @@ def _of_run(folder: Path, stage: str, *, source: str) -> Origin:
 def _check_weights(origin: Origin, record: str) -> None:
     if not origin.weights.is_file():
         raise NerveCegError(f"{origin.weights} is missing: its folder isn't whole, copy it again")
-    found = sha256_of(origin.weights)
-    if found != origin.sha256:
-        raise NerveCegError(
-            f"{origin.weights} is damaged or was changed: its sha256 is {found}, its {record} "
-            f"wants {origin.sha256}: copy it, or install nerveceg, again"
-        )
+    cure = "copy it, or install nerveceg, again"
+    require_unchanged(origin.weights, origin.sha256, by=record, cure=cure)
 
 
 def _check_same_network(network: nn.Module, origin: Origin) -> None:

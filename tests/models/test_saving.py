@@ -101,7 +101,7 @@ def test_missing_weights_are_a_missing_checkpoint(folder):
 def test_a_truncated_weight_file_is_refused(folder, kept):
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:kept])
-    refused(folder, "model.safetensors is damaged")
+    refused(folder, "the file was changed or damaged")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"class": "Classifier"}', "[" * 100_000])
@@ -157,6 +157,6 @@ def test_a_single_tensor_too_many_too_few_or_of_another_shape_is_named(folder, c
     else:
         tensors[name] = torch.ones(2)
     save_file(tensors, folder / "model.safetensors")
-    refused(folder, "model.safetensors is damaged", sha256_of(folder / "model.safetensors"))
+    refused(folder, "the file was changed or damaged", sha256_of(folder / "model.safetensors")[:12])
     rewrite(folder, sha256=None)  # as earlier versions wrote it
     refused(folder, "model.safetensors", f"tensor {name} is")
