@@ -16,7 +16,7 @@ from nerveceg.probability.prior import estimate_prevalence
 from nerveceg.processes import deal, gather, gather_named, is_first
 from nerveceg.temporal import FrameByFrame, Smoother
 
-GATED = 4
+GATED = 2
 """Batches of the gate that are looked at together."""
 
 

@@ -17,7 +17,9 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16")
 AUTO = "auto"
 MOST_TOGETHER = 64
-"""Frames that a network is shown at once where memory alone is to say how many."""
+"""Frames that a network is shown at once on a GPU where memory alone is to say how many."""
+IN_CACHE = 4
+"""The same on a processor: what more frames write between two layers leaves its cache."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +28,8 @@ class Runtime:
 
     device: auto | cpu | cuda | cuda:1 | mps; auto takes a GPU where there is one.
     precision: auto | float32 | bfloat16; auto is bfloat16 on a GPU that has it.
-    batch_size: frames that a network sees at once at inference; auto halves 64 while memory is
-        short.
+    batch_size: frames that a network sees at once at inference; auto is 4 on a processor, and on a
+        GPU 64, halved while memory is short.
     workers: processes that prepare frames beside training; -1 takes up to 4 on a GPU machine and
         none on a CPU, where they'd take the network's cores.
     channels_last: memory layout that convolutions like.
@@ -40,7 +42,7 @@ class Runtime:
 
     device: str = "auto"
     precision: str = "auto"
-    batch_size: int | str = 16
+    batch_size: int | str = AUTO
     workers: int = -1
     channels_last: bool = True
     compile: bool = False
@@ -102,7 +104,9 @@ class Runtime:
     @property
     def frames_together(self) -> int:
         """How many frames a network sees at once, where memory allows."""
-        return MOST_TOGETHER if isinstance(self.batch_size, str) else self.batch_size
+        if not isinstance(self.batch_size, str):
+            return self.batch_size
+        return IN_CACHE if self.torch_device.type == "cpu" else MOST_TOGETHER
 
     @property
     def worker_count(self) -> int:

@@ -7,7 +7,7 @@ from nerveceg.data.images import read_image
 from nerveceg.engines.batches import InBatches
 from nerveceg.errors import NerveCegError
 from nerveceg.models.two_heads import TwoHeads
-from nerveceg.runtime import MOST_TOGETHER
+from nerveceg.runtime import IN_CACHE
 
 
 class Small:
@@ -85,5 +85,4 @@ def test_a_pipelines_networks_see_full_batches(pipeline, frames):
         pipeline.use(replace(pipeline.runtime, batch_size=2)).predict_batch(images)
         assert seen == [2, 2, 1]
         pipeline.use(replace(pipeline.runtime, batch_size="auto")).predict_batch(images)
-    assert seen[3:] == [5]
-    assert pipeline.runtime.frames_together == MOST_TOGETHER
+    assert seen[3:] == [IN_CACHE, 1]
