@@ -9,15 +9,24 @@ from torch.utils.flop_counter import FlopCounterMode
 PRODUCT = 2048
 
 
-def rate(dtype: torch.dtype) -> float:
+def rate(dtype: torch.dtype, *, device: str = "cpu") -> float:
     """Operations a second of a matrix product, the best of some."""
-    one, other = (torch.rand(PRODUCT, PRODUCT).to(dtype) for _ in range(2))
+    side = PRODUCT if device == "cpu" else 4 * PRODUCT
+    one, other = (torch.rand(side, side, device=device).to(dtype) for _ in range(2))
     best = float("inf")
     for _ in range(5):
+        wait_for(device)
         start = time.perf_counter()
         _ = one @ other
+        wait_for(device)
         best = min(best, time.perf_counter() - start)
-    return 2 * PRODUCT**3 / best
+    return 2 * side**3 / best
+
+
+def wait_for(device: str) -> None:
+    """Until a GPU has done what it was given."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
 
 
 def gflop(network: nn.Module, size: tuple[int, int]) -> float:

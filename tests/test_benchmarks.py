@@ -29,6 +29,7 @@ def threads():
         ("scale", "x the time a frame"),
         ("evaluate", "x MONAI's speed"),
         ("stream", "of what they may"),
+        ("full_set", "of the measured rate of bfloat16 products"),
     ],
 )
 def test_a_benchmark_runs_quickly_and_says_its_ratio(name, said, monkeypatch, capsys, threads):

@@ -10,7 +10,8 @@ from nerveceg.data.reading import Reading
 from nerveceg.decision import Drawing, Rule, draw, smooth
 from nerveceg.evaluation.baselines import ConstantMask
 from nerveceg.evaluation.joining import join_results, join_tallies
-from nerveceg.evaluation.results import Results, ResultsBuilder
+from nerveceg.evaluation.results import Results, ResultsBuilder, Surface
+from nerveceg.evaluation.surface import surface_scores
 from nerveceg.evaluation.tally import HELD_OUT, Tally, TallyBuilder
 from nerveceg.operation import Decision, OperatingPoint, Presence
 from nerveceg.postprocess import Priors, postprocess, stay_inside
@@ -28,6 +29,8 @@ class Counting:
     origin: what the frames were to the networks, OUT_OF_FOLD or HELD_OUT.
     constant: bool [1, 1, h, w], the constant mask to compare with; may change between batches.
     watch: called with each frame and its prediction.
+    surface: of a mask and its truth; None leaves distances and contours out, which want both on
+        the host.
     """
 
     def __init__(
@@ -38,8 +41,9 @@ class Counting:
         origin: str = HELD_OUT,
         constant: Tensor | None = None,
         watch: Watch | None = None,
+        surface: Surface | None = surface_scores,
     ) -> None:
-        self.results = ResultsBuilder()
+        self.results = ResultsBuilder(surface=surface)
         self._rule = rule
         self._priors: Priors = ()
         clean = self._clean if cleaned and rule.postprocess else None

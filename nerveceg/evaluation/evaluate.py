@@ -67,7 +67,7 @@ def evaluate(
     shown = progress and is_first()
     with tqdm(total=len(share), desc="evaluating", unit="frame", disable=not shown) as bar:
         for readings in reader:
-            _add(counting, pipeline, readings, presence or {})
+            count_batch(counting, pipeline, readings, presence=presence)
             bar.update(len(readings))
     ids = [frame.id for frame in frames]
     tally, results = counting.finish(ids)
@@ -88,17 +88,21 @@ def _check(pipeline: Pipeline, frames: Sequence[Frame]) -> None:
 
 
 @torch.inference_mode()
-def _add(
+def count_batch(
     counting: Counting,
     pipeline: Pipeline,
     readings: Sequence[Reading],
-    smoothed: Mapping[str, float],
+    *,
+    presence: Mapping[str, float] | None = None,
 ) -> None:
-    """Count a batch of frames of any sizes."""
+    """Count a batch of decoded frames of any sizes, whose truth was read.
+
+    presence: as in `evaluate`.
+    """
     network_input = pipeline.network_input([reading.image for reading in readings])
-    given = [smoothed.get(reading.frame.id) for reading in readings]
+    given = [(presence or {}).get(reading.frame.id) for reading in readings]
     opinion, point = pipeline.look(network_input, presence=given), pipeline.operation
-    presence, spread = opinion.presence
+    gate, spread = opinion.presence
     probability = opinion.probability()
     places = range(len(readings))
     # Not sorted: neighbours mostly share one size, and the order of frames stays as given.
@@ -106,5 +110,5 @@ def _add(
         chosen = list(group)
         native = pipeline.geometry.restore(probability[chosen], shape)
         same = [readings[place] for place in chosen]
-        one_size = Presence(presence[chosen], spread[chosen])
+        one_size = Presence(gate[chosen], spread[chosen])
         counting.add(same, one_size, native, point)
