@@ -1,6 +1,6 @@
 """What infer and evaluate cost against the number of frames: time is to grow as they do.
 
-    python benchmarks/scale.py [--full] [--quick]
+    python benchmarks/scale.py [--tools infer,evaluate] [--full] [--quick]
 
 The frames are links to 500 files of a phantom (16 with --quick), under names and subjects of their
 own; the networks are tiny, and so are the pictures that they see. infer writes masks, no overlays.
@@ -136,6 +136,7 @@ def print_costs(costs: list[Cost]) -> None:
 def main() -> None:
     """Print a line a size."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tools", default=",".join(TOOLS))
     parser.add_argument("--full", action="store_true", help="up to 50,000 frames")
     parser.add_argument("--quick", action="store_true", help="tiny: only shows that it runs")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -159,7 +160,7 @@ def main() -> None:
         source = folder / "set" / "train"
         for size in sizes:
             link_frames(source, folder / str(size), size)
-        for tool in TOOLS:
+        for tool in options.tools.split(","):
             print(tool)
             print_costs([measure(tool, folder / str(size), size) for size in sizes])
 
