@@ -65,4 +65,4 @@ def save_gallery(path: Path, results: "Results", runs: Mapping[str, str]) -> Non
     from nerveceg.outputs.masks import write_submission
 
     chosen = [str(results.ids[k]) for places in choose_frames(results).values() for k in places]
-    write_submission(path, [(name, runs[name]) for name in chosen if name in runs])
+    write_submission(path, [name for name in chosen if name in runs], runs.__getitem__)

@@ -1,7 +1,8 @@
 """Masks to files and back: PNG or TIFF at native size, and Kaggle's run-length CSV."""
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Collection
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from nerveceg.data.frames import natural_key
 from nerveceg.data.runlength import decode_runs
 from nerveceg.data.tables import read_table, require_columns
 from nerveceg.errors import DataError, NerveCegError
-from nerveceg.files import replacing, write_text
+from nerveceg.files import replacing
 
 KAGGLE_SHAPE = (420, 580)
 KAGGLE_TEST_FRAMES = 5508
@@ -39,19 +40,21 @@ def write_mask(path: Path, mask: NDArray[np.bool_]) -> None:
         picture.save(beside, format=form, **options)
 
 
-def write_submission(path: Path, rows: Iterable[tuple[str, str]]) -> None:
+def write_submission(path: Path, ids: Collection[str], runs_of: Callable[[str], str]) -> None:
     """Write frame ids and run-length strings as Kaggle's CSV `img,pixels`, ids in numeric order.
+
+    runs_of: an id's string; asked for one at a time, as the file is written.
 
     Raises:
         NerveCegError: an id stands twice.
     """
-    runs: dict[str, str] = {}
-    for frame, pixels in rows:
-        if frame in runs:
+    ordered = sorted(ids, key=natural_key)
+    for frame, following in pairwise(ordered):
+        if frame == following:
             raise NerveCegError(f"{path}: frame {frame} would stand there twice")
-        runs[frame] = pixels
-    lines = [f"{frame},{runs[frame]}\n" for frame in sorted(runs, key=natural_key)]
-    write_text(path, "img,pixels\n" + "".join(lines))
+    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        file.write("img,pixels\n")
+        file.writelines(f"{frame},{runs_of(frame)}\n" for frame in ordered)
 
 
 def read_submission(path: Path) -> dict[str, str]:

@@ -15,9 +15,9 @@ from PIL import Image
 
 from nerveceg.background import Errands
 from nerveceg.data.frames import Frame, natural_key
-from nerveceg.data.images import read_image
+from nerveceg.data.images import read_image, read_mask_file
 from nerveceg.data.reading import Reading
-from nerveceg.data.runlength import decode_runs, encode_runs
+from nerveceg.data.runlength import encode_runs
 from nerveceg.data.sources import file_of, rate_of
 from nerveceg.errors import DataError, NerveCegError
 from nerveceg.explanation import Explanation
@@ -107,7 +107,6 @@ class PredictionWriter:
         self._movies = movies
         self._explain = explain
         self._rows: list[Row] = []
-        self._runs: list[tuple[str, str]] = []
         self._clips: dict[str, list[Frame]] = {}
         self._errands = Errands()
 
@@ -137,7 +136,6 @@ class PredictionWriter:
             picture = draw_explanation(image, mask, truth, heat, caption=caption)
             self._save("explanations", name, picture)
         self._rows.append(row)
-        self._runs.append((name, encode_runs(mask)))
         if reading.frame.clip is not None:
             self._clips.setdefault(reading.frame.clip, []).append(reading.frame)
 
@@ -156,10 +154,9 @@ class PredictionWriter:
 
     def _take_all(self) -> None:
         """Take what the other processes wrote for one's own."""
-        parts = gather((self._rows, self._runs, self._clips))
-        self._rows = [row for rows, *_ in parts for row in rows]
-        self._runs = [run for _, runs, _ in parts for run in runs]
-        clips = [clip for *_, clips in parts for clip in clips.items()]
+        parts = gather((self._rows, self._clips))
+        self._rows = [row for rows, _ in parts for row in rows]
+        clips = [clip for _, clips in parts for clip in clips.items()]
         self._clips = {}
         for name, frames in clips:
             self._clips.setdefault(name, []).extend(frames)
@@ -171,7 +168,10 @@ class PredictionWriter:
         writer.writerow(Row._fields)
         writer.writerows(rows)
         write_text(self.workplace / "predictions.csv", text.getvalue())
-        write_submission(self.workplace / "submission.csv", self._runs)
+        ids = [row.id for row in rows]
+        write_submission(
+            self.workplace / "submission.csv", ids, lambda name: encode_runs(self._mask(name))
+        )
         if self._movies:
             self._write_movies({row.id: row for row in rows})
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -180,16 +180,21 @@ class PredictionWriter:
 
     def _write_movies(self, rows: Mapping[str, Row]) -> None:
         """Write each clip's pictures, read once more, with the contours drawn."""
-        runs = dict(self._runs)
         for clip, frames in self._clips.items():
             frames.sort(key=lambda frame: natural_key(frame.id))
-            pictures = (_picture(frame.image, rows[frame.id], runs[frame.id]) for frame in frames)
+            pictures = (
+                _picture(frame.image, rows[frame.id], self._mask(frame.id)) for frame in frames
+            )
             path = self._place("movies", f"{clip}.mp4")
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 write_movie(path, pictures, rate=rate_of(file_of(frames[0].image)))
             except DataError as error:  # the masks are there all the same
                 logger.warning("no movie of %s: %s", clip, error)
+
+    def _mask(self, name: str) -> Mask:
+        """A frame's mask as it was written: of many frames, no memory holds them all."""
+        return read_mask_file(self._place("masks", f"{name}{self._suffix}"))
 
     def _save(self, kind: str, name: str, picture: Image.Image) -> None:
         write_png(self._place(kind, f"{name}.png"), with_notice(picture))
@@ -210,9 +215,8 @@ def _replace(old: Path, new: Path) -> None:
         new.rename(old)
 
 
-def _picture(image: Path, row: Row, runs: str) -> Image.Image:
-    grey = read_image(image)
-    return draw_overlay(grey, decode_runs(runs, grey.shape), None, caption=_caption(row))
+def _picture(image: Path, row: Row, mask: Mask) -> Image.Image:
+    return draw_overlay(read_image(image), mask, None, caption=_caption(row))
 
 
 def _caption(row: Row) -> str:

@@ -45,7 +45,8 @@ def test_kaggle_would_take_a_file_of_all_its_frames_and_no_broken_one(tmp_path, 
     rng = np.random.default_rng(16)
     rows = [(str(k), _runs(rng) if rng.random() < 0.41 else "") for k in range(1, FRAMES + 1)]
     path = tmp_path / "submission.csv"
-    write_submission(path, [rows[k] for k in rng.permutation(FRAMES)])
+    runs = dict(rows[k] for k in rng.permutation(FRAMES))
+    write_submission(path, runs, runs.__getitem__)
     check_submission(path)
     lines = path.read_text().splitlines()
     assert lines[0] == "img,pixels"
