@@ -14,6 +14,7 @@ from torch import Tensor
 from nerveceg.errors import NerveCegError
 from nerveceg.evaluation.baselines import ConstantMask
 from nerveceg.evaluation.counts import Counts, count_mask, count_pixels, dice
+from nerveceg.evaluation.growing import Growing
 from nerveceg.evaluation.surface import SurfaceScores, surface_scores
 from nerveceg.postprocess import count_components
 
@@ -125,9 +126,10 @@ class ResultsBuilder:
         self._names: list[tuple[str, str]] = []
         self._groups: list[Mapping[str, str]] = []
         self._sizes: list[tuple[int, int]] = []
-        self._presence: list[Tensor] = []
-        self._expected: list[tuple[Tensor, ...]] = []
-        self._counts: list[Tensor] = []
+        self._presence = Growing()
+        self._expected = Growing()
+        self._spread = Growing()
+        self._counts = Growing()
         self._outlines: list[tuple[float, ...]] = []
 
     def __len__(self) -> int:
@@ -163,15 +165,15 @@ class ResultsBuilder:
         self._names.extend(zip(ids, subjects, strict=True))
         self._groups.extend(groups or [{}] * len(ids))
         self._sizes.extend([(mask.shape[2], mask.shape[3])] * len(ids))
-        self._presence.append(presence.float())
+        self._presence.add(presence.float())
         unknown = torch.full_like(presence, float("nan"), dtype=torch.float32)
-        pair = (unknown if column is None else column.float() for column in (expected, spread))
-        self._expected.append(tuple(pair))
+        for kept, column in ((self._expected, expected), (self._spread, spread)):
+            kept.add(unknown if column is None else column.float())
         columns = [passed, *count_mask(mask, truth), count_pixels(truth), *_moments(mask)]
         if self.constant:
             constant = self.constant.at(mask.shape[2], mask.shape[3]).to(mask.device)
             columns += count_mask(constant.expand_as(truth), truth)
-        self._counts.append(torch.stack([column.to(torch.int64) for column in columns], dim=1))
+        self._counts.add(torch.stack([column.to(torch.int64) for column in columns], dim=1))
         self._outlines.extend(_outlines(mask, truth, self._surface))
 
     def finish(self) -> Results:
@@ -183,10 +185,8 @@ class ResultsBuilder:
         if not self._names:
             raise NerveCegError("no frame was evaluated: give at least one")
         names, sizes = np.array(self._names), np.array(self._sizes, dtype=np.int64)
-        passed, hits, area, truth_area, rows, columns, *constant = torch.cat(self._counts).cpu().T
+        passed, hits, area, truth_area, rows, columns, *constant = self._counts.all().cpu().T
         hd95, nsd, contours, truth_contours = np.array(self._outlines, dtype=np.float64).T
-        pairs = zip(*self._expected, strict=True)
-        expected, spread = (torch.cat(column).cpu().numpy() for column in pairs)
         return Results(
             ids=names[:, 0],
             subjects=names[:, 1],
@@ -194,7 +194,7 @@ class ResultsBuilder:
             height=sizes[:, 0],
             width=sizes[:, 1],
             truth_area=truth_area.numpy(),
-            presence=torch.cat(self._presence).cpu().numpy(),
+            presence=self._presence.all().cpu().numpy(),
             passed=passed.bool().numpy(),
             mask=Counts(hits.numpy(), area.numpy()),
             constant=Counts(*(column.numpy() for column in constant)) if constant else None,
@@ -204,8 +204,8 @@ class ResultsBuilder:
             column=_mean(columns.numpy(), area.numpy()),
             contours=contours,
             truth_contours=truth_contours,
-            expected=expected,
-            spread=spread,
+            expected=self._expected.all().cpu().numpy(),
+            spread=self._spread.all().cpu().numpy(),
         )
 
 

@@ -25,6 +25,7 @@ from nerveceg.evaluation.counts import (
     dice,
     thresholds_of,
 )
+from nerveceg.evaluation.growing import Growing
 from nerveceg.files import write_bytes
 
 CLEAN_STEPS = 20
@@ -160,9 +161,9 @@ class TallyBuilder:
         self._origin, self._blur = origin, blur
         self._clean, self._inside = clean, inside
         self._names: list[tuple[str, str]] = []
-        self._presence: list[Tensor] = []
-        self._expected: list[Tensor] = []
-        self._counts: list[Tensor] = []
+        self._presence = Growing()
+        self._expected = Growing()
+        self._counts = Growing()
 
     def add(
         self,
@@ -193,10 +194,10 @@ class TallyBuilder:
             columns += count_cleaned(
                 probability, truth, self._clean, steps=CLEAN_STEPS, inside=self._inside
             )
-        self._presence.append(presence.float())
+        self._presence.add(presence.float())
         unknown = torch.full_like(presence, float("nan"), dtype=torch.float32)
-        self._expected.append(unknown if best is None else best.expected)
-        self._counts.append(torch.cat([column.to(torch.int32) for column in columns], dim=1))
+        self._expected.add(unknown if best is None else best.expected)
+        self._counts.add(torch.cat([column.to(torch.int32) for column in columns], dim=1))
 
     def finish(self) -> Tally:
         """The table on the host; the one place that waits for the device.
@@ -208,7 +209,7 @@ class TallyBuilder:
         if not self._names:
             raise NerveCegError("no frame was tallied: give at least one")
         names = np.array(self._names)
-        table = torch.cat(self._counts).cpu().numpy()
+        table = self._counts.all().cpu().numpy()
         _refuse_broken(names[:, 0], table[:, 0])
         clean = CLEAN_STEPS - 1 if self._clean else 0
         ends = np.cumsum([4, STEPS - 1, STEPS - 1, clean])
@@ -217,13 +218,13 @@ class TallyBuilder:
         return Tally(
             ids=names[:, 0],
             subjects=names[:, 1],
-            presence=torch.cat(self._presence).cpu().numpy(),
+            presence=self._presence.all().cpu().numpy(),
             truth_area=truth_area,
             hits=hits,
             area=area,
             clean_hits=clean_hits,
             clean_area=clean_area,
-            expected=torch.cat(self._expected).cpu().numpy(),
+            expected=self._expected.all().cpu().numpy(),
             best_hits=best_hits,
             best_area=best_area,
             origin=np.array(self._origin),

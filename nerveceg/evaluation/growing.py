@@ -1,0 +1,39 @@
+"""Rows that come part by part, kept in one block of memory."""
+
+from torch import Tensor
+
+FIRST = 1024
+
+
+class Growing:
+    """A column or table that grows; the block that holds it doubles where it is full.
+
+    Many small tensors, each kept between the large ones of its batch, would keep the heap from
+    being used again: evaluation took .3 to 1 MB a frame more with them.
+    """
+
+    def __init__(self) -> None:
+        self._block: Tensor | None = None
+        self._filled = 0
+
+    def add(self, rows: Tensor) -> None:
+        """Copy rows [n, ...] behind those that are there; the first part's kind holds for all."""
+        wanted = self._filled + len(rows)
+        if self._block is None:
+            self._block = rows.new_empty((max(FIRST, wanted), *rows.shape[1:]))
+        elif wanted > len(self._block):
+            larger = rows.new_empty((2 * wanted, *rows.shape[1:]), dtype=self._block.dtype)
+            larger[: self._filled] = self.all()
+            self._block = larger
+        self._block[self._filled : wanted] = rows
+        self._filled = wanted
+
+    def all(self) -> Tensor:
+        """The rows so far, a view.
+
+        Raises:
+            ValueError: there was no part yet.
+        """
+        if self._block is None:
+            raise ValueError("nothing was added yet")
+        return self._block[: self._filled]

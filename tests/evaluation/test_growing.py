@@ -1,0 +1,29 @@
+"""Rows that come part by part are those of one concatenation."""
+
+import pytest
+import torch
+
+from nerveceg.evaluation.growing import FIRST, Growing
+
+
+@pytest.mark.parametrize("sizes", [[3], [0, 2, 0, 5], [FIRST, 1], [FIRST - 1, 1, 1, 3 * FIRST]])
+@pytest.mark.parametrize("shape", [(), (7,)])
+def test_the_parts_come_back_in_order(sizes, shape):
+    parts = [torch.randint(-9, 9, (size, *shape), dtype=torch.int32) for size in sizes]
+    growing = Growing()
+    for part in parts:
+        growing.add(part)
+    assert torch.equal(growing.all(), torch.cat(parts))
+    assert growing.all().dtype == torch.int32
+
+
+def test_what_was_given_may_change_afterwards():
+    growing, part = Growing(), torch.ones(2)
+    growing.add(part)
+    part.zero_()
+    assert growing.all().tolist() == [1, 1]
+
+
+def test_nothing_is_refused():
+    with pytest.raises(ValueError, match="nothing was added"):
+        Growing().all()
