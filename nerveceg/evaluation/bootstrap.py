@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from nerveceg.evaluation.figures import Figures, Sums, figures
 
 RESAMPLES = 2000
-CHUNK = 1 << 20
+CHUNK = 1 << 18
+"""Entries of a table of resamples and frames at once."""
 
 
 class Estimate(NamedTuple):

@@ -1,5 +1,9 @@
-"""Rows that come part by part, kept in one block of memory."""
+"""Rows that come part by part, kept in little memory."""
 
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 FIRST = 1024
@@ -37,3 +41,30 @@ class Growing:
         if self._block is None:
             raise ValueError("nothing was added yet")
         return self._block[: self._filled]
+
+
+class Names:
+    """Ids and subjects of frames that come part by part."""
+
+    def __init__(self) -> None:
+        self._ids: list[str] = []
+        self._subjects: list[str] = []
+
+    def __len__(self) -> int:
+        """Number of frames so far."""
+        return len(self._ids)
+
+    def add(self, ids: Sequence[str], subjects: Sequence[str]) -> None:
+        """Put N of each behind those that are there.
+
+        Raises:
+            ValueError: not as many of one as of the other.
+        """
+        if len(ids) != len(subjects):
+            raise ValueError(f"{len(ids)} ids and {len(subjects)} subjects: one of each is wanted")
+        self._ids.extend(ids)
+        self._subjects.extend(subjects)
+
+    def columns(self) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
+        """Ids and subjects, str [F] each."""
+        return np.array(self._ids), np.array(self._subjects)

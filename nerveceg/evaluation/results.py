@@ -14,7 +14,7 @@ from torch import Tensor
 from nerveceg.errors import NerveCegError
 from nerveceg.evaluation.baselines import ConstantMask
 from nerveceg.evaluation.counts import Counts, count_mask, count_pixels, dice
-from nerveceg.evaluation.growing import Growing
+from nerveceg.evaluation.growing import Growing, Names
 from nerveceg.evaluation.surface import SurfaceScores, surface_scores
 from nerveceg.postprocess import count_components
 
@@ -123,14 +123,14 @@ class ResultsBuilder:
         """
         self.constant = constant
         self._surface = surface
-        self._names: list[tuple[str, str]] = []
+        self._names = Names()
         self._groups: list[Mapping[str, str]] = []
-        self._sizes: list[tuple[int, int]] = []
+        self._sizes = Growing()
         self._presence = Growing()
         self._expected = Growing()
         self._spread = Growing()
         self._counts = Growing()
-        self._outlines: list[tuple[float, ...]] = []
+        self._outlines = Growing()
 
     def __len__(self) -> int:
         """Number of frames so far."""
@@ -162,9 +162,9 @@ class ResultsBuilder:
             expected: float [N] in [0, 1], the Dice that the final mask is expected to get.
             spread: float [N], standard deviation of presence over members and views.
         """
-        self._names.extend(zip(ids, subjects, strict=True))
+        self._names.add(ids, subjects)
         self._groups.extend(groups or [{}] * len(ids))
-        self._sizes.extend([(mask.shape[2], mask.shape[3])] * len(ids))
+        self._sizes.add(torch.tensor(mask.shape[2:]).expand(len(ids), 2))
         self._presence.add(presence.float())
         unknown = torch.full_like(presence, float("nan"), dtype=torch.float32)
         for kept, column in ((self._expected, expected), (self._spread, spread)):
@@ -174,7 +174,7 @@ class ResultsBuilder:
             constant = self.constant.at(mask.shape[2], mask.shape[3]).to(mask.device)
             columns += count_mask(constant.expand_as(truth), truth)
         self._counts.add(torch.stack([column.to(torch.int64) for column in columns], dim=1))
-        self._outlines.extend(_outlines(mask, truth, self._surface))
+        self._outlines.add(_outlines(mask, truth, self._surface))
 
     def finish(self) -> Results:
         """The columns on the host.
@@ -184,15 +184,16 @@ class ResultsBuilder:
         """
         if not self._names:
             raise NerveCegError("no frame was evaluated: give at least one")
-        names, sizes = np.array(self._names), np.array(self._sizes, dtype=np.int64)
+        ids, subjects = self._names.columns()
+        height, width = self._sizes.all().numpy().T
         passed, hits, area, truth_area, rows, columns, *constant = self._counts.all().cpu().T
-        hd95, nsd, contours, truth_contours = np.array(self._outlines, dtype=np.float64).T
+        hd95, nsd, contours, truth_contours = self._outlines.all().numpy().T
         return Results(
-            ids=names[:, 0],
-            subjects=names[:, 1],
+            ids=ids,
+            subjects=subjects,
             groups=_columns(self._groups),
-            height=sizes[:, 0],
-            width=sizes[:, 1],
+            height=height,
+            width=width,
             truth_area=truth_area.numpy(),
             presence=self._presence.all().cpu().numpy(),
             passed=passed.bool().numpy(),
@@ -221,12 +222,13 @@ def _mean(total: NDArray[np.int64], area: NDArray[np.int64]) -> NDArray[np.float
     return np.where(area == 0, np.nan, total / np.maximum(area, 1))
 
 
-def _outlines(mask: Tensor, truth: Tensor, surface: Surface | None) -> list[tuple[float, ...]]:
-    """HD95, NSD and the numbers of contours of each pair; NaN where there is no `surface`."""
+def _outlines(mask: Tensor, truth: Tensor, surface: Surface | None) -> Tensor:
+    """HD95, NSD and the numbers of contours, float64 [N, 4]; NaN where there is no `surface`."""
     if surface is None:
-        return [(float("nan"),) * 4] * len(mask)
+        return torch.full((len(mask), 4), float("nan"), dtype=torch.float64)
     pairs = zip(mask[:, 0].cpu().numpy(), truth[:, 0].cpu().numpy(), strict=True)
-    return [(*surface(*pair), *map(count_components, pair)) for pair in pairs]
+    rows = [(*surface(*pair), *map(count_components, pair)) for pair in pairs]
+    return torch.tensor(rows, dtype=torch.float64).reshape(-1, 4)
 
 
 def _columns(groups: Sequence[Mapping[str, str]]) -> dict[str, NDArray[np.str_]]:

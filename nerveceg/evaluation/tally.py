@@ -25,7 +25,7 @@ from nerveceg.evaluation.counts import (
     dice,
     thresholds_of,
 )
-from nerveceg.evaluation.growing import Growing
+from nerveceg.evaluation.growing import Growing, Names
 from nerveceg.files import write_bytes
 
 CLEAN_STEPS = 20
@@ -160,7 +160,7 @@ class TallyBuilder:
         """
         self._origin, self._blur = origin, blur
         self._clean, self._inside = clean, inside
-        self._names: list[tuple[str, str]] = []
+        self._names = Names()
         self._presence = Growing()
         self._expected = Growing()
         self._counts = Growing()
@@ -185,7 +185,7 @@ class TallyBuilder:
             truth: bool [N, 1, H, W].
             best: the best masks, cleaned, and their expected Dice.
         """
-        self._names.extend(zip(ids, subjects, strict=True))
+        self._names.add(ids, subjects)
         finite = (probability.sum((1, 2, 3), dtype=torch.float32) + presence).isfinite()
         drawn = torch.zeros_like(truth) if best is None else best.mask
         columns = [finite, count_pixels(truth), *count_mask(drawn, truth)]
@@ -208,16 +208,16 @@ class TallyBuilder:
         """
         if not self._names:
             raise NerveCegError("no frame was tallied: give at least one")
-        names = np.array(self._names)
+        ids, subjects = self._names.columns()
         table = self._counts.all().cpu().numpy()
-        _refuse_broken(names[:, 0], table[:, 0])
+        _refuse_broken(ids, table[:, 0])
         clean = CLEAN_STEPS - 1 if self._clean else 0
         ends = np.cumsum([4, STEPS - 1, STEPS - 1, clean])
         single, hits, area, clean_hits, clean_area = np.split(table, ends, axis=1)
         _, truth_area, best_hits, best_area = single.T
         return Tally(
-            ids=names[:, 0],
-            subjects=names[:, 1],
+            ids=ids,
+            subjects=subjects,
             presence=self._presence.all().cpu().numpy(),
             truth_area=truth_area,
             hits=hits,

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from nerveceg.evaluation.growing import FIRST, Growing
+from nerveceg.evaluation.growing import FIRST, Growing, Names
 
 
 @pytest.mark.parametrize("sizes", [[3], [0, 2, 0, 5], [FIRST, 1], [FIRST - 1, 1, 1, 3 * FIRST]])
@@ -27,3 +27,13 @@ def test_what_was_given_may_change_afterwards():
 def test_nothing_is_refused():
     with pytest.raises(ValueError, match="nothing was added"):
         Growing().all()
+
+
+def test_names_come_back_as_two_columns():
+    names = Names()
+    names.add(["1_1", "1_2"], ["1", "1"])
+    names.add(["2_1"], ["2"])
+    ids, subjects = names.columns()
+    assert (len(names), ids.tolist(), subjects.tolist()) == (3, ["1_1", "1_2", "2_1"], [*"112"])
+    with pytest.raises(ValueError, match="1 ids and 2 subjects"):
+        names.add(["3_1"], ["3", "4"])
