@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from nerveceg.data.frames import find_frames
 from nerveceg.data.images import read_image, read_mask
 from nerveceg.engines import Compiled, Engine, OnnxRuntime, OpenVino
+from nerveceg.engines.open_vino import has_bfloat16
 from nerveceg.evaluation.cost import processor_in_words
 from nerveceg.exported import ExportedPipeline
 from nerveceg.exported.writing import export_pipeline
@@ -29,14 +30,16 @@ from nerveceg.runtime import Runtime
 
 TOGETHER = 4
 CALIBRATION = 128
+CPU = Runtime(device="cpu", precision="float32")
 LIMITS = {"bfloat16": 0.002, "int8": 0.005}
 PIXELS = 1
 ENGINES: dict[str, Callable[[], Engine]] = {
     "compile float32": Compiled,
     "onnxruntime float32": OnnxRuntime,
     "openvino float32": OpenVino,
-    "openvino bfloat16": partial(OpenVino, precision="bfloat16"),
 }
+if has_bfloat16():
+    ENGINES["openvino bfloat16"] = partial(OpenVino, precision="bfloat16")
 SMALL: dict[str, Callable[[], OnnxRuntime | OpenVino]] = {
     "onnxruntime int8": partial(OnnxRuntime, precision="int8"),
     "openvino int8": partial(OpenVino, precision="int8"),
@@ -62,20 +65,25 @@ def dice(masks: Sequence[Mask], truths: Sequence[Mask]) -> float:
 def others(run: Path, images: list[Grey], folder: Path) -> Iterator[tuple[str, list[Mask]]]:
     """Each engine's name and masks."""
     for name, make in ENGINES.items():
-        yield name, predict(Pipeline.from_pretrained(run, engine=make()).predict_batch, images)
+        yield (
+            name,
+            predict(
+                Pipeline.from_pretrained(run, runtime=CPU, engine=make()).predict_batch, images
+            ),
+        )
     some = images[:: max(1, len(images) // CALIBRATION)]
-    export_pipeline(Pipeline.from_pretrained(run), folder, calibrate_on=some)
+    export_pipeline(Pipeline.from_pretrained(run, runtime=CPU), folder, calibrate_on=some)
     for name, small in SMALL.items():
         yield name, predict(ExportedPipeline(folder, engine=small()).predict_batch, images)
 
 
 def print_agreement(run: Path, frames: Path, most: int) -> None:
     """A line an engine, drawing nothing first."""
-    pipeline = Pipeline.from_pretrained(run)
+    pipeline = Pipeline.from_pretrained(run, runtime=CPU)
     scored = scorable(pipeline, find_frames(frames))[:most]
     images = [read_image(frame.image) for frame in scored]
     truths = [read_mask(frame, image.shape) for frame, image in zip(scored, images, strict=True)]
-    print(f"{len(scored)} frames, {processor_in_words(Runtime(device='cpu', precision='float32'))}")
+    print(f"{len(scored)} frames, {processor_in_words(CPU)}")
     empty = [np.zeros_like(truth) for truth in truths]
     print(f"{'drawing nothing':22} Dice {dice(empty, truths):.4f}")
     expected = predict(pipeline.predict_batch, images)

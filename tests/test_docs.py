@@ -31,6 +31,7 @@ TINY = [
     "data.phantom.subjects=16",
     "data.phantom.frames_per_subject=2",
 ]
+NETWORKS = {word.split("=")[0] for word in TINY if ".model." in word}
 
 
 def commands(page):
@@ -118,6 +119,8 @@ def _run(line, monkeypatch):
         subprocess.run([first, script, *words], check=True, capture_output=True)
         return
     given = {word.split("=")[0] for word in words}
+    if "experiment=head_start" in words:
+        given |= NETWORKS  # the starter weights are of these networks alone
     tiny = [word for word in TINY if word.split("=")[0] not in given]
     monkeypatch.setattr(sys, "argv", [script, *words, *tiny])
     importlib.import_module(f"nerveceg.tools.{Path(script).stem}").main()

@@ -29,6 +29,7 @@ TINY = [
     "seg.model.weights=null",
     "seg.epochs=1",
 ]
+NETWORKS = {word.split("=")[0] for word in TINY if ".model." in word}
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,8 @@ def run(words):
             subprocess.run([sys.executable, *words[1:]], check=True, capture_output=True)
             return
         given = {word.split("=")[0] for word in words}
+        if "experiment=head_start" in words:
+            given |= NETWORKS  # the starter weights are of these networks alone
         more = TINY if "train" in words[1] else QUICK  # a word on data would name other data
         more = [word for word in more if word.split("=")[0] not in given]
         patch.setattr(sys, "argv", [*words[1:], *more])

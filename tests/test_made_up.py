@@ -144,7 +144,8 @@ def test_training_begins_with_the_pair_and_refuses_what_does_not_fit(copied, cap
     record = json.loads((copied / "pair/starter.json").read_text())
     assert facts["init"] == {"from": "pair", "sha256": record["stages"]["cls"]["sha256"]}
     assert set(record["trained_on"]) < set(facts["trained_on"])
-    capsys.readouterr()
+    printed = "".join(capsys.readouterr())
+    assert "stage cls: begins with the network of pair, which saw none of these frames" in printed
     assert (
         call(copied, train_seg, *words, "seg.init=pair", "seg.model.architecture=UnetPlusPlus") == 2
     )

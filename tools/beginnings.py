@@ -1,5 +1,6 @@
 """What a stage's network begins with, beside the first weights that its model names."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from nerveceg.models.starting import Origin
+
+logger = logging.getLogger(__name__)
 
 ENCODER = "cls"
 """As seg.init: the encoder alone, from this run's stage 1."""
@@ -49,6 +52,25 @@ def facts_with(facts: dict[str, Any], origin: "Origin | None") -> dict[str, Any]
     seen = {*facts["trained_on"], *origin.trained_on}
     began = {"from": Path(origin.source).name, "sha256": origin.sha256}
     return {**facts, "init": began, "trained_on": sorted(seen)}
+
+
+def say_beginning(stage: str, facts: dict[str, Any], origin: "Origin | None") -> None:
+    """Say what the stage begins with, and how many of its frames that has seen before."""
+    from nerveceg.models.starting import STARTER
+
+    if origin is None:
+        return
+    seen = len(origin.trained_on.intersection(facts["trained_on"]))
+    logger.info(
+        "stage %s: begins with %s, which saw %s of these frames; %s.init=null begins with the "
+        "first weights of its model",
+        stage,
+        "nerveceg's starter weights of made-up people"
+        if origin.source == STARTER
+        else f"the network of {origin.source}",
+        seen or "none",
+        stage,
+    )
 
 
 def _is_whole(stage: str, init: str | None) -> bool:

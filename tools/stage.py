@@ -17,6 +17,7 @@ from nerveceg.tools.beginnings import (
     begin_with,
     facts_with,
     origin_of_stage,
+    say_beginning,
     without_first_weights,
 )
 from nerveceg.tools.composition import build, load_split, run_folder
@@ -96,7 +97,10 @@ def _train_stage(
     if before is not None:
         before(arguments["objective"], train)
     facts = agree(partial(stage_facts, config, split, folder))
-    facts = facts_with(facts, origin_of_stage(config, stage))
+    origin = origin_of_stage(config, stage)
+    if is_first() and not (config.resume and has_state(folder)):
+        say_beginning(stage, facts, origin)
+    facts = facts_with(facts, origin)
     prior = training_prior(config, split) if stage == "seg" and is_first() else None
     best = fit(
         **arguments,

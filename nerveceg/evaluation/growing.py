@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 FIRST = 1024
+"""Rows that there is room for at first."""
 
 
 class Growing:
@@ -21,7 +22,11 @@ class Growing:
         self._filled = 0
 
     def add(self, rows: Tensor) -> None:
-        """Copy rows [n, ...] behind those that are there; the first part's kind holds for all."""
+        """Copy rows [n, ...] behind those that are there; the first part's kind holds for all.
+
+        Raises:
+            ValueError: rows of another shape than those that are there.
+        """
         wanted = self._filled + len(rows)
         if self._block is None:
             self._block = rows.new_empty((max(FIRST, wanted), *rows.shape[1:]))
@@ -29,6 +34,8 @@ class Growing:
             larger = rows.new_empty((2 * wanted, *rows.shape[1:]), dtype=self._block.dtype)
             larger[: self._filled] = self.all()
             self._block = larger
+        if rows.shape[1:] != self._block.shape[1:]:
+            raise ValueError(f"rows {rows.shape[1:]} behind rows {self._block.shape[1:]}")
         self._block[self._filled : wanted] = rows
         self._filled = wanted
 

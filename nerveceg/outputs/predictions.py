@@ -142,7 +142,7 @@ class PredictionWriter:
     def finish(self) -> list[Row]:
         """Write the tables and move everything to its place; returns predictions.csv's rows.
 
-        Of all processes: the first writes, the others wait.
+        Of all processes: the first reads the masks back and writes the tables, the others wait.
         """
         self._errands.finish()
         self._take_all()

@@ -10,8 +10,10 @@ from nerveceg.outputs.notice import RESEARCH_USE
 HEAD = """# Starter weights
 
 A gate and a segmenter that have learnt from made-up ultrasound frames alone, to start training on
-your own frames from: `cls.init=starter seg.init=starter`. {notice} No patient's frame was used,
-and by themselves they are no model of real frames: train them on yours before you look at a mask.
+your own frames from: `cls.init=starter seg.init=starter`. No patient's frame was used, and by
+themselves they are no model of real frames: train them on yours before you look at a mask.
+
+{notice}
 """
 
 
@@ -46,7 +48,7 @@ TRAINING = ["stage", "seed", "people an epoch", "epochs", "batch", "best epoch",
 def _training(record: Mapping[str, Any], stage: str) -> list[Any]:
     data, best = record["data"][stage], record["best"][stage]
     figures = [data["people_an_epoch"], data["epochs"], data["batch_size"]]
-    return [stage, record["seeds"][stage], *figures, best.get("epoch"), best.get("score")]
+    return [stage, record["seeds"][stage], *figures, best.get("epoch"), _number(best.get("score"))]
 
 
 def _row(row: Mapping[str, Any]) -> list[str]:

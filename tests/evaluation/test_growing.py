@@ -24,6 +24,13 @@ def test_what_was_given_may_change_afterwards():
     assert growing.all().tolist() == [1, 1]
 
 
+def test_rows_of_another_shape_are_refused():
+    growing = Growing()
+    growing.add(torch.ones(2, 3))
+    with pytest.raises(ValueError, match="behind rows"):
+        growing.add(torch.ones(2, 1))
+
+
 def test_nothing_is_refused():
     with pytest.raises(ValueError, match="nothing was added"):
         Growing().all()
