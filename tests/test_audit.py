@@ -66,6 +66,7 @@ def planted(necks):
     }
 
 
+@pytest.mark.slow
 def test_the_audit_writes_pairs_and_a_picture_of_them_and_says_how_many(necks, run):
     status, out, err = run(audit, f"data.root={necks}", "output=out")
     assert status == 0, err

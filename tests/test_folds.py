@@ -155,6 +155,7 @@ def test_the_run_is_found_by_its_name_and_says_so(trained, tool, tmp_path):
     assert (tmp_path / "runs/mine/pipeline.json").is_file()
 
 
+@pytest.mark.slow
 def test_new_frames_are_predicted_by_the_ensemble_and_scored(scored, others, tool):
     status, out, err = tool(infer, f"checkpoint={scored}", f"input={others}", "output=out")
     assert status == 0, err
@@ -252,7 +253,8 @@ def test_the_command_line_decides_the_views_of_a_run(trained, others, tool):
 
 
 @pytest.mark.parametrize(
-    ("rate", "infeasible"), [(0.01, True), pytest.param(0.6, False, marks=SLOW)]
+    ("rate", "infeasible"),
+    [pytest.param(0.01, True, marks=SLOW), pytest.param(0.6, False, marks=SLOW)],
 )
 def test_a_miss_rate_that_few_subjects_cannot_guarantee_is_called_infeasible(
     rate, infeasible, scored, copied, others, tool
@@ -328,6 +330,7 @@ def test_the_joint_ladder_climbs_from_a_single_stage_to_the_oracles(scored, copi
     assert "oracle segmenter" in rows
 
 
+@pytest.mark.slow
 def test_a_filter_is_chosen_on_out_of_fold_clips_and_kept(scored, necks, tool, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(scored, run)

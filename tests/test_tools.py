@@ -97,6 +97,7 @@ def test_held_out_subjects_end_in_masks_tables_and_a_report(trained, necks, run)
         assert str(necks.parent) not in text
 
 
+@pytest.mark.slow
 def test_evaluating_gives_the_score_of_inferring(trained, necks, run):
     checkpoint, _ = trained
     words = [f"checkpoint={checkpoint}", f"data.root={necks}", *TINY]
@@ -148,6 +149,7 @@ def test_images_without_truth_get_masks_and_kaggles_table(trained, necks, run):
     assert not Path("out/report.json").exists()
 
 
+@pytest.mark.slow
 def test_explanations_lie_beside_the_overlays_if_wished(trained, necks, run):
     checkpoint, _ = trained
     words = [f"checkpoint={checkpoint}", f"input={necks / '1_1.tif'}", "output=out", *TINY]
@@ -323,6 +325,7 @@ def test_the_seed_decides_the_weights(necks, run):
     assert first == again != other
 
 
+@pytest.mark.slow
 def test_a_clip_is_predicted_scored_and_filmed(trained, necks, run, tmp_path):
     av = pytest.importorskip("av", reason="the extra nerveceg[video] isn't installed")
     (tmp_path / "P1").mkdir()

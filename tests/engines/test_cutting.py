@@ -15,6 +15,7 @@ from nerveceg.runtime import Runtime
 
 openvino = pytest.importorskip("openvino")
 SIZE = (64, 96)
+SLOW = pytest.mark.slow
 
 
 def run(models, frames):
@@ -35,7 +36,7 @@ def count(model):
     return sum("Convolution" in kind for kind in kinds)
 
 
-@pytest.mark.parametrize("before", [1, 4, 8])
+@pytest.mark.parametrize("before", [pytest.param(1, marks=SLOW), 4, pytest.param(8, marks=SLOW)])
 def test_both_parts_say_together_what_the_whole_says(before):
     network = Classifier("tf_efficientnet_lite0")
     frames = np.random.default_rng(0).random((2, 1, *SIZE), dtype=np.float32)
@@ -46,6 +47,7 @@ def test_both_parts_say_together_what_the_whole_says(before):
     assert_allclose(run(parts, frames), run([read(network)], frames), rtol=1e-4, atol=1e-5)
 
 
+@SLOW
 def test_no_cut_leaves_out_what_flows_past_it():
     network = Segmenter("Unet", encoder="resnet34")  # its skip connections begin behind the stem
     frames = np.random.default_rng(0).random((1, 1, *SIZE), dtype=np.float32)
@@ -53,6 +55,7 @@ def test_no_cut_leaves_out_what_flows_past_it():
     assert_allclose(run([whole], frames), run([read(network)], frames), rtol=1e-4, atol=1e-5)
 
 
+@SLOW
 def test_the_gate_in_bfloat16_is_nearer_to_float32_for_the_cut(monkeypatch):
     if not has_bfloat16():
         pytest.skip("no bfloat16 instructions")

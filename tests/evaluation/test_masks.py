@@ -53,6 +53,7 @@ def test_the_truth_scores_one(frame_folder, frames):
     assert report.frames == 30
 
 
+@pytest.mark.slow
 def test_the_pipelines_own_masks_score_as_the_pipeline(pipeline, frames, tmp_path):
     with PredictionWriter(tmp_path / "out", overlays=False, overwrite=False) as writer:
         ours = evaluate(pipeline, frames, watch=writer.write, resamples=20, progress=False).report
@@ -196,6 +197,7 @@ def test_the_tool_scores_a_folder_on_all_frames_and_saves_where_told(frame_folde
     assert str(frame_folder.parent) not in Path("kept/report.json").read_text()
 
 
+@pytest.mark.slow
 def test_the_tool_scores_a_fold_alone_where_one_is_named(frame_folder, run):
     words = [f"predictions={frame_folder}", f"data.root={frame_folder}", "fold=1", "bootstraps=20"]
     status, _, err = run(*words)

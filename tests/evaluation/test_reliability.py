@@ -69,6 +69,7 @@ def test_intervals_are_those_of_a_plain_loop(frames):
     np.testing.assert_allclose([f[1:] for f in ours[:5]], wanted, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_chunks_change_nothing(frames, monkeypatch):
     draws = draw_subjects(SUBJECTS, seed=2, resamples=50)
     whole = judge_presence(*frames, draws)
@@ -100,6 +101,7 @@ def test_frames_of_one_presence_share_a_bin_in_any_order():
     assert shuffled.ece.value == pytest.approx(ours.ece.value, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_honest_presence_has_slope_1_and_intercept_0_within_the_interval():
     inside = []
     for seed in range(100):

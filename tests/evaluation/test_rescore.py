@@ -204,6 +204,7 @@ def test_a_pipeline_that_is_not_calibrated_does_not_get_what_it_expects(naive):
     assert abs(naive.expectation.gap.value) > 0.03
 
 
+@pytest.mark.slow
 def test_the_joint_rule_gets_more_than_a_plain_one(law, fitted, joint, naive):
     plain = score(law.predictions, law.frames, fitted.by_fold, PLAIN).report.dice.value
     ours = joint.report.dice.value
@@ -236,6 +237,7 @@ def missed(results):
     return np.mean(by_subject)
 
 
+@pytest.mark.slow
 def test_a_miss_rate_is_kept_fold_by_fold(law, fitted, joint):
     rule = Rule(presence=None, mask=None, miss_rate=0.1)
     results = score(law.predictions, law.frames, fitted.by_fold, rule).report.results
@@ -247,6 +249,7 @@ def test_a_miss_rate_is_kept_fold_by_fold(law, fitted, joint):
     assert missed(joint.report.results) > 0.15
 
 
+@pytest.mark.slow
 def test_a_prevalence_moves_presence_by_its_odds(law, fitted, joint):
     rule = Rule(presence=None, mask=None, prevalence=0.7)
     shifted = score(law.predictions, law.frames, fitted.by_fold, rule).tally
