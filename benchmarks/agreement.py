@@ -21,6 +21,7 @@ from nerveceg.data.images import read_image, read_mask
 from nerveceg.engines import Compiled, Engine, OnnxRuntime, OpenVino
 from nerveceg.engines.open_vino import has_bfloat16
 from nerveceg.evaluation.cost import processor_in_words
+from nerveceg.evaluation.counts import Counts, dice
 from nerveceg.exported import ExportedPipeline
 from nerveceg.exported.writing import export_pipeline
 from nerveceg.inference import scorable
@@ -53,24 +54,19 @@ def predict(each: Callable[[list[Grey]], list[Prediction]], images: list[Grey]) 
     return [found.mask for batch in batches for found in each(batch)]
 
 
-def dice(masks: Sequence[Mask], truths: Sequence[Mask]) -> float:
+def mean_dice(masks: Sequence[Mask], truths: Sequence[Mask]) -> float:
     """Mean over frames; both empty is 1."""
-    scores = []
-    for mask, truth in zip(masks, truths, strict=True):
-        both = int(mask.sum()) + int(truth.sum())
-        scores.append(2 * int((mask & truth).sum()) / both if both else 1.0)
-    return float(np.mean(scores))
+    pairs = zip(masks, truths, strict=True)
+    counts = [((mask & truth).sum(), mask.sum(), truth.sum()) for mask, truth in pairs]
+    hits, area, truth_area = np.array(counts).T
+    return float(dice(Counts(hits, area), truth_area).mean())
 
 
 def others(run: Path, images: list[Grey], folder: Path) -> Iterator[tuple[str, list[Mask]]]:
     """Each engine's name and masks."""
     for name, make in ENGINES.items():
-        yield (
-            name,
-            predict(
-                Pipeline.from_pretrained(run, runtime=CPU, engine=make()).predict_batch, images
-            ),
-        )
+        pipeline = Pipeline.from_pretrained(run, runtime=CPU, engine=make())
+        yield name, predict(pipeline.predict_batch, images)
     some = images[:: max(1, len(images) // CALIBRATION)]
     export_pipeline(Pipeline.from_pretrained(run, runtime=CPU), folder, calibrate_on=some)
     for name, small in SMALL.items():
@@ -85,14 +81,14 @@ def print_agreement(run: Path, frames: Path, most: int) -> None:
     truths = [read_mask(frame, image.shape) for frame, image in zip(scored, images, strict=True)]
     print(f"{len(scored)} frames, {processor_in_words(CPU)}")
     empty = [np.zeros_like(truth) for truth in truths]
-    print(f"{'drawing nothing':22} Dice {dice(empty, truths):.4f}")
+    print(f"{'drawing nothing':22} Dice {mean_dice(empty, truths):.4f}")
     expected = predict(pipeline.predict_batch, images)
-    print(f"{'torch float32':22} Dice {dice(expected, truths):.4f}")
+    print(f"{'torch float32':22} Dice {mean_dice(expected, truths):.4f}")
     with tempfile.TemporaryDirectory() as folder:
         for name, masks in others(run, images, Path(folder) / "int8"):
-            away = dice(masks, truths) - dice(expected, truths)
+            away = mean_dice(masks, truths) - mean_dice(expected, truths)
             found = difference(masks, expected)
-            print(f"{name:22} Dice {dice(masks, truths):.4f}, {away:+.4f}, {found}")
+            print(f"{name:22} Dice {mean_dice(masks, truths):.4f}, {away:+.4f}, {found}")
     print(f"limits: Dice within {LIMITS}, at float32 {PIXELS} of 10,000 pixels")
 
 

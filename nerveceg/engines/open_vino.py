@@ -61,9 +61,9 @@ class OpenVino:
         import openvino
 
         core = openvino.Core()
-        model, rest = core.read_model(graph), self._precision_hint()
-        parts = [model] if rest == "f32" else cut(model, before=EXACT)
-        hints = ["f32"] * (len(parts) - 1) + [rest]
+        model, hint = core.read_model(graph), self._hint()
+        parts = [model] if hint == "f32" else cut(model, before=EXACT)
+        hints = ["f32"] * (len(parts) - 1) + [hint]
         opened = [
             core.compile_model(part, "CPU", self._settings(hint)).create_infer_request()
             for part, hint in zip(parts, hints, strict=True)
@@ -89,7 +89,7 @@ class OpenVino:
 
         return f"OpenVINO {openvino.__version__.split('-')[0]} {self.precision}"
 
-    def _precision_hint(self) -> str:
+    def _hint(self) -> str:
         beside_int8 = self.precision == "int8" and has_bfloat16()
         return "bf16" if beside_int8 else HINTS[self.precision]
 

@@ -30,12 +30,12 @@ class Growing:
         wanted = self._filled + len(rows)
         if self._block is None:
             self._block = rows.new_empty((max(FIRST, wanted), *rows.shape[1:]))
-        elif wanted > len(self._block):
+        if rows.shape[1:] != self._block.shape[1:]:
+            raise ValueError(f"rows {rows.shape[1:]} behind rows {self._block.shape[1:]}")
+        if wanted > len(self._block):
             larger = rows.new_empty((2 * wanted, *rows.shape[1:]), dtype=self._block.dtype)
             larger[: self._filled] = self.all()
             self._block = larger
-        if rows.shape[1:] != self._block.shape[1:]:
-            raise ValueError(f"rows {rows.shape[1:]} behind rows {self._block.shape[1:]}")
         self._block[self._filled : wanted] = rows
         self._filled = wanted
 
