@@ -1,6 +1,7 @@
 """OpenVINO on the processor, in bfloat16 where that has the instructions."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,14 +59,11 @@ class OpenVino:
 
     def open(self, graph: bytes | Path) -> Network:
         """The network of an ONNX file."""
-        import openvino
-
-        core = openvino.Core()
-        model, hint = core.read_model(graph), self._hint()
+        model, hint = core().read_model(graph), self._hint()
         parts = [model] if hint == "f32" else cut(model, before=EXACT)
         hints = ["f32"] * (len(parts) - 1) + [hint]
         opened = [
-            core.compile_model(part, "CPU", self._settings(hint)).create_infer_request()
+            core().compile_model(part, "CPU", self._settings(hint)).create_infer_request()
             for part, hint in zip(parts, hints, strict=True)
         ]
 
@@ -104,6 +102,17 @@ class OpenVino:
 
 def has_bfloat16() -> bool:
     """Whether OpenVINO finds bfloat16 instructions in this processor."""
+    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+@cache
+def core() -> Any:
+    """The one `openvino.Core` of this process.
+
+    Each brings its thread a stack for signals, and takes it away when it goes. Of several, the last
+    to go may leave a stack in place that another took away: the next signal then ends the process
+    (openvino 2026.4, `SigAltStackSetup`).
+    """
     import openvino
 
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return openvino.Core()

@@ -8,12 +8,12 @@ from numpy.testing import assert_allclose
 from nerveceg.engines import OpenVino
 from nerveceg.engines.cutting import cut
 from nerveceg.engines.graph import trace
-from nerveceg.engines.open_vino import has_bfloat16
+from nerveceg.engines.open_vino import core, has_bfloat16
 from nerveceg.models.classifier import Classifier
 from nerveceg.models.segmenter import Segmenter
 from nerveceg.runtime import Runtime
 
-openvino = pytest.importorskip("openvino")
+pytest.importorskip("openvino")
 SIZE = (64, 96)
 SLOW = pytest.mark.slow
 
@@ -21,14 +21,14 @@ SLOW = pytest.mark.slow
 def run(models, frames):
     """What the models, one after the other, make of the frames."""
     for model in models:
-        compiled = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        compiled = core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         frames = compiled({0: frames})[0]
     return frames
 
 
 def read(network):
     torch.manual_seed(0)
-    return openvino.Core().read_model(trace(network.eval(), SIZE))
+    return core().read_model(trace(network.eval(), SIZE))
 
 
 def count(model):
