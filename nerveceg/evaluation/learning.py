@@ -49,6 +49,11 @@ class Comparison(NamedTuple):
     reference: str
     points: tuple[Point, ...]
 
+    @property
+    def all_empty(self) -> float:
+        """The Dice of no mask on any frame: right where there is no nerve."""
+        return 1 - self.prevalence
+
     def best_of(self, arm: str) -> float:
         """The arm's Dice of both stages with the last of the sizes; NaN where there is none."""
         found = [each for each in self.points if (each.arm, each.measure) == (arm, JOINT)]

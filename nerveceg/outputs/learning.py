@@ -9,7 +9,8 @@ from pathlib import Path
 from tabulate import tabulate
 
 from nerveceg.evaluation.bootstrap import Estimate
-from nerveceg.evaluation.learning import Comparison, Point
+from nerveceg.evaluation.learning import JOINT, Comparison, Point
+from nerveceg.evaluation.standings import ALL_EMPTY
 from nerveceg.files import write_text
 from nerveceg.outputs.learning_figure import draw_learning
 from nerveceg.outputs.notice import write_png
@@ -88,6 +89,8 @@ def _section(comparison: Comparison, measure: str) -> str:
         for arm in dict.fromkeys(each.arm for each in points)
         if arm != comparison.reference
     ]
+    if measure == JOINT:
+        rows.insert(0, [ALL_EMPTY, *[f"{comparison.all_empty:.3f}"] * len(sizes)])
     headers = [measure, *(f"{size} people" for size in sizes)]
     return tabulate(
         [*rows, *less],

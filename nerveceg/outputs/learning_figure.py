@@ -6,7 +6,8 @@ from itertools import pairwise
 
 from PIL import Image, ImageDraw, ImageFont
 
-from nerveceg.evaluation.learning import Comparison, Point
+from nerveceg.evaluation.learning import JOINT, Comparison, Point
+from nerveceg.evaluation.standings import ALL_EMPTY
 
 # Okabe & Ito's palette; each arm has a mark of its own too.
 COLOURS = (
@@ -16,7 +17,7 @@ COLOURS = (
 SIDES = (4, 3, 5, 24, 6, 7, 8)
 """Corners of each arm's mark; many make a circle."""
 
-GRID, TEXT = (220, 220, 220), (40, 40, 40)
+GRID, NOTHING, TEXT = (220, 220, 220), (120, 120, 120), (40, 40, 40)
 PANEL, HEIGHT, LEFT, TOP, GAP = 330, 300, 56, 84, 70
 """pixels: a panel's width and height, what stands left of and above them, and between them"""
 LINE = 24
@@ -27,7 +28,8 @@ Colour = tuple[int, int, int]
 def draw_learning(comparison: Comparison, *, title: str) -> Image.Image:
     """An RGB picture: a panel a measure, a line an arm, with 95 % intervals over subjects.
 
-    People are evenly spaced in their order. Each panel has an axis of its own.
+    People are evenly spaced in their order. Each panel has an axis of its own; that of both stages
+    shows what drawing nothing is worth.
     """
     points = comparison.points
     measures, arms, sizes = (
@@ -40,7 +42,8 @@ def draw_learning(comparison: Comparison, *, title: str) -> Image.Image:
     _write(draw, (16, 14), title, size=18)
     for place, measure in enumerate(measures):
         of_it = [each for each in points if each.measure == measure]
-        panel = _Panel(draw, LEFT + (PANEL + GAP) * place, sizes, of_it)
+        empty = comparison.all_empty if measure == JOINT else math.nan
+        panel = _Panel(draw, LEFT + (PANEL + GAP) * place, sizes, of_it, empty=empty)
         panel.draw_axes(measure)
         for number, arm in enumerate(arms):
             shift = 5 * (number - (len(arms) - 1) / 2)
@@ -54,10 +57,17 @@ def draw_learning(comparison: Comparison, *, title: str) -> Image.Image:
 
 class _Panel:
     def __init__(
-        self, draw: ImageDraw.ImageDraw, left: int, sizes: Sequence[str], points: Sequence[Point]
+        self,
+        draw: ImageDraw.ImageDraw,
+        left: int,
+        sizes: Sequence[str],
+        points: Sequence[Point],
+        *,
+        empty: float,
     ) -> None:
-        self._draw, self._left, self._sizes = draw, left, sizes
-        ends = [end for each in points for end in each.value if not math.isnan(end)]
+        self._draw, self._left, self._sizes, self._empty = draw, left, sizes, empty
+        values = [empty, *(end for each in points for end in each.value)]
+        ends = [value for value in values if not math.isnan(value)]
         self._low = math.floor(min(ends, default=0) * 10) / 10
         self._high = max(math.ceil(max(ends, default=1) * 10) / 10, self._low + 0.1)
 
@@ -67,6 +77,10 @@ class _Panel:
             up = self._up(tenth / 10)
             self._draw.line([(self._left, up), (right, up)], fill=GRID)
             _write(self._draw, (self._left - 30, up - 8), f"{tenth / 10:.1f}", size=12)
+        if not math.isnan(self._empty):
+            up = self._up(self._empty)
+            self._draw.line([(self._left, up), (right, up)], fill=NOTHING, width=2)
+            _write(self._draw, (self._left + 6, up - 18), ALL_EMPTY, size=12, colour=NOTHING)
         for size in self._sizes:
             _write(self._draw, (self._across(size) - 8, bottom + 6), size, size=12)
         _write(self._draw, (self._left, TOP - 28), f"{measure}, 95 % over subjects", size=14)
