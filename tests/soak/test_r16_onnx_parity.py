@@ -124,28 +124,3 @@ def test_r16_200_frames_get_the_logits_masks_and_dice_of_torch(
         f"{name}: {len(images)} frames, logits within {away:.1e}, {wrong} of {pixels:,} pixels "
         f"differ, Dice by {difference:.1e}",
     )
-
-
-@pytest.mark.parametrize("name", ENGINES)
-def test_r16_int8_networks_get_the_dice_of_torch(
-    name, pipeline, photographs, tmp_path: Path, figure
-):
-    pytest.importorskip(name)
-    images, truths = photographs
-    export_pipeline(pipeline, tmp_path / "small", calibrate_on=images[::4])
-    engine = ENGINES[name](precision="int8")
-    small = ExportedPipeline(tmp_path / "small", engine=engine)
-    places = [place for place in range(len(images)) if place % 4]
-    shown = [truths[place] for place in places]
-    found, expected = (
-        dice([each.predict(images[place]).mask for place in places], shown)
-        for each in (small, pipeline)
-    )
-    empty = float(np.mean([not truth.any() for truth in shown]))
-    assert expected > empty + 0.05
-    assert abs(found - expected) <= 0.005
-    figure(
-        "R16",
-        f"{name} int8: Dice {found:.4f} on {len(places)} frames that it wasn't calibrated on, "
-        f"torch {expected:.4f}, drawing nothing {empty:.4f}",
-    )
