@@ -77,6 +77,8 @@ def print_agreement(run: Path, frames: Path, most: int) -> None:
     """A line an engine, drawing nothing first."""
     pipeline = Pipeline.from_pretrained(run, runtime=CPU)
     scored = scorable(pipeline, find_frames(frames))[:most]
+    if not scored:
+        raise SystemExit(f"{frames}: it has no frame with a truth that {run} wasn't trained on")
     images = [read_image(frame.image) for frame in scored]
     truths = [read_mask(frame, image.shape) for frame, image in zip(scored, images, strict=True)]
     print(f"{len(scored)} frames, {processor_in_words(CPU)}")
@@ -104,10 +106,14 @@ def difference(masks: list[Mask], expected: list[Mask]) -> str:
 def main() -> None:
     """Compare all engines that there are."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("frames", type=Path)
+    parser.add_argument("run", type=Path, nargs="?", default=Path("runs/demo"))
+    parser.add_argument("frames", type=Path, nargs="?", default=Path("data/starter_unseen/train"))
     parser.add_argument("--most", type=int, default=10**9, help="frames")
     options = parser.parse_args()
+    for needed in (options.run, options.frames):
+        if not needed.exists():
+            print(f"agreement: not measured, there is no {needed}")
+            return
     print_agreement(options.run, options.frames, options.most)
 
 

@@ -200,11 +200,11 @@ def _disk(shape: tuple[int, ...]) -> torch.Tensor:
     return (0.15 - rows**2 - columns**2).mul(20).expand(shape)
 
 
-def engines(names: list[str]) -> Iterator[tuple[str, Engine]]:
-    """The engines that this machine has, at each precision."""
+def engines(names: list[str], only: tuple[str, ...] = ()) -> Iterator[tuple[str, Engine]]:
+    """The engines that this machine has, at each precision or some."""
     for name in names:
         make, precisions = ENGINES[name]
-        for precision in precisions:
+        for precision in only or precisions:
             try:
                 yield f"{name} {precision}", make(precision=precision)
             except NerveCegError as error:
@@ -235,10 +235,9 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
     if options.int8:
         images = [read_image(frame.image) for frame in frames[:CALIBRATION]]
         export_pipeline(next(iter(ours.values())).pipeline, small, calibrate_on=images)
-        for name in options.int8.split(","):
-            engine = ENGINES[name][0](precision="int8")
+        for name, engine in engines(options.int8.split(","), ("int8",)):
             assert isinstance(engine, OnnxRuntime | OpenVino)  # noqa: S101
-            ours[f"{name} int8"] = Small(small, engine, batch_size=options.batch_size)
+            ours[name] = Small(small, engine, batch_size=options.batch_size)
     for each in ours.values():
         each.run(frames, folder)  # traced and compiled now
     times: dict[str, list[float]] = {"plain loop": [], **{name: [] for name in ours}}

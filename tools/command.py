@@ -43,12 +43,8 @@ def command(task: Task) -> Callable[[], None]:
             return score
         except (NerveCegError, InstantiationException, OmegaConfBaseException) as error:
             _stop(error)
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
-                raise
-            said = " ".join(str(error).split()).rstrip(".")
-            cure = "too little memory is the usual cause; fewer runtime.workers take less"
-            _stop(NerveCegError(f"{said}: {cure}"))
+        except (RuntimeError, MemoryError) as error:
+            _stop(_about_memory(error))
 
     def main() -> None:
         os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -68,6 +64,20 @@ def command(task: Task) -> Callable[[], None]:
         decorate(guarded)()
 
     return main
+
+
+def _about_memory(error: RuntimeError | MemoryError) -> NerveCegError:
+    """A lack of memory, or a helper that died of it, in words; raises any other error."""
+    from nerveceg.memory import is_out_of_memory
+
+    said = " ".join(str(error).split()).rstrip(".")
+    if "DataLoader worker" in said:
+        cure = "too little memory is the usual cause; fewer runtime.workers take less"
+        return NerveCegError(f"{said}: {cure}")
+    if is_out_of_memory(error):
+        cure = "a smaller runtime.batch_size or data.geometry.size takes less"
+        return NerveCegError(f"out of memory ({said or 'Python'}): {cure}")
+    raise error
 
 
 @contextmanager

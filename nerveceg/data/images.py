@@ -1,7 +1,6 @@
 """Image and mask files to pixels, strictly: what is damaged, too large or no mask is refused."""
 
 import hashlib
-import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +15,7 @@ from nerveceg.data.sources import holds_pictures, read_picture
 from nerveceg.data.sources.limits import MOST_PIXELS
 from nerveceg.data.sources.places import split_path
 from nerveceg.errors import DataError
+from nerveceg.quiet import quiet
 
 if TYPE_CHECKING:
     from nerveceg.data.frames import Frame
@@ -127,16 +127,18 @@ def _read(
         raise DataError(f"{path} is no file")
     try:
         # Given a path, Pillow 13 garbles uncompressed TIFF files with an orientation; a handle not.
-        with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # notes on tags; the pixels are checked by themselves
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file, formats=FORMATS) as image:
-                _refuse_giants(image)
-                _refuse_pages(image)
-                _refuse_gaps(image)
-                if upright:
-                    ImageOps.exif_transpose(image, in_place=True)
-                return pixels_of(image)
+        # Quiet of notes on tags; the pixels are checked by themselves.
+        with (
+            path.open("rb") as file,
+            quiet(raised=Image.DecompressionBombWarning),
+            Image.open(file, formats=FORMATS) as image,
+        ):
+            _refuse_giants(image)
+            _refuse_pages(image)
+            _refuse_gaps(image)
+            if upright:
+                ImageOps.exif_transpose(image, in_place=True)
+            return pixels_of(image)
     except Exception as error:  # Pillow answers damaged bytes with errors of any class
         raise DataError(f"{path} can't be read as an image: {_reason(error)}") from error
 

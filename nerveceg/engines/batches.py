@@ -17,7 +17,7 @@ class InBatches:
 
     def __init__(self, network: Network, *, most: int, halve: bool) -> None:
         self._network = network
-        self._most = self._given = most
+        self._most = most
         self._halve = halve
 
     def __call__(self, image: Array) -> Output:
@@ -27,14 +27,14 @@ class InBatches:
             NerveCegError: out of memory; it names the number of frames that would fit.
         """
         outputs: list[Output] = []
-        place = 0
+        place, most = 0, self._most
         while place < len(image) or not outputs:
-            batch = image[place : place + self._most]
+            batch = image[place : place + most]
             output = self._try(batch)
             if output is None:
-                self._most = len(batch) // 2
+                most = len(batch) // 2
             else:
-                self._check()
+                self._settle(most)
                 outputs.append(output)
                 place += len(batch)
         return outputs[0] if len(outputs) == 1 else _joined(outputs)
@@ -53,11 +53,14 @@ class InBatches:
                 "less, and runtime.device=cpu the memory of the processor"
             ) from error
 
-    def _check(self) -> None:
-        if self._most < self._given and not self._halve:
+    def _settle(self, most: int) -> None:
+        """Take the number that fitted from now on; a stated one stays, the next call may fit."""
+        if self._halve:
+            self._most = most
+        elif most < self._most:
             raise NerveCegError(
-                f"out of memory at runtime.batch_size={self._given}: runtime.batch_size="
-                f"{self._most} fits, and runtime.batch_size=auto finds that by itself"
+                f"out of memory at runtime.batch_size={self._most}: runtime.batch_size="
+                f"{most} fits, and runtime.batch_size=auto finds that by itself"
             )
 
 

@@ -1,6 +1,5 @@
 """A trained network as an ONNX graph of one frame size and any number of frames."""
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +9,7 @@ from nerveceg.arrays import Array
 from nerveceg.engines.missing import require_extra
 from nerveceg.models.networks import Network
 from nerveceg.models.two_heads import Output, TwoHeads
+from nerveceg.quiet import quiet
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -74,9 +74,9 @@ def _export(
     import torch
 
     require_extra("onnx", extra="onnx")
-    with TemporaryDirectory() as folder, torch.no_grad(), warnings.catch_warnings():
+    with TemporaryDirectory() as folder, torch.no_grad(), quiet():
+        # Quiet of a tracer that finds sizes turned into constants.
         path = Path(folder) / "network.onnx"
-        warnings.simplefilter("ignore")  # of a tracer that finds sizes turned into constants
         torch.onnx.export(
             network,
             (frames,),

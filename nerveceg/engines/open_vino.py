@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from nerveceg.engines.cutting import cut
@@ -105,7 +106,9 @@ def has_bfloat16() -> bool:
     return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-@cache
+_MADE_BY_ONE = Lock()
+
+
 def core() -> Any:
     """The one `openvino.Core` of this process.
 
@@ -113,6 +116,12 @@ def core() -> Any:
     to go may leave a stack in place that another took away: the next signal then ends the process
     (openvino 2026.4, `SigAltStackSetup`).
     """
+    with _MADE_BY_ONE:
+        return _core()
+
+
+@cache
+def _core() -> Any:
     import openvino
 
     return openvino.Core()

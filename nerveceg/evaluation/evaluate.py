@@ -100,7 +100,7 @@ def count_batch(
     presence: as in `evaluate`.
     """
     network_input = pipeline.network_input([reading.image for reading in readings])
-    given = [(presence or {}).get(reading.frame.id) for reading in readings]
+    given = [presence.get(reading.frame.id) for reading in readings] if presence else None
     opinion, point = pipeline.look(network_input, presence=given), pipeline.operation
     gate, spread = opinion.presence
     probability = opinion.probability()

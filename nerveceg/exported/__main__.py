@@ -46,6 +46,8 @@ def main(words: list[str] | None = None) -> int:
     """Predict every frame; returns the exit status."""
     options = _options(words)
     try:
+        if options.batch_size < 1:
+            raise NerveCegError(f"--batch-size {options.batch_size}: it is 1 or more")
         pipeline = _open(options)
         output = Path(options.output)
         if (output / "predictions.csv").exists() and not options.overwrite:

@@ -43,13 +43,15 @@ class NamedFrames(Dataset[Batch]):
         """A frame as `FrameDataset` gives it.
 
         Raises:
-            DataError: it names the frame's file and the cause.
+            DataError: it names the frame's file and the cause, but for a lack of memory.
         """
         try:
             return self._frames[key]
         except DataError:
             raise
         except Exception as error:
+            if is_out_of_memory(error):
+                raise
             path = self._frames.frames[key[1]].image
             cause = " ".join(str(error).split())
             raise DataError(

@@ -62,6 +62,16 @@ def test_a_stated_number_that_does_not_fit_names_one_that_does():
         InBatches(Small(3), most=8, halve=False)(FRAMES)
 
 
+def test_a_stated_number_may_fit_the_next_time():
+    network = Small(3)
+    batched = InBatches(network, most=8, halve=False)
+    with pytest.raises(NerveCegError, match="out of memory"):
+        batched(FRAMES)
+    network.room = 8
+    assert batched(FRAMES).tolist() == list(range(11))
+    assert network.seen[-2:] == [8, 3]
+
+
 def test_a_single_frame_that_does_not_fit_names_a_cure():
     with pytest.raises(NerveCegError, match=r"single frame: .* runtime\.device=cpu"):
         InBatches(Small(0), most=8, halve=True)(FRAMES)

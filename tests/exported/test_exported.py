@@ -137,6 +137,12 @@ def test_the_command_prints_a_mistake_in_one_line(tmp_path, capsys):
     assert capsys.readouterr().err.startswith(f"error: {tmp_path}/pipeline.json is missing")
 
 
+@pytest.mark.parametrize("number", ["0", "-1"])
+def test_a_batch_without_frames_is_refused(number, tmp_path, capsys):
+    assert main([str(tmp_path), "in", "out", f"--batch-size={number}"]) == 2
+    assert capsys.readouterr().err == f"error: --batch-size {number}: it is 1 or more\n"
+
+
 def test_a_folder_that_is_no_export_is_never_replaced(tmp_path, pipeline):
     with pytest.raises(NerveCegError, match="there already: output=OTHER, or overwrite=true"):
         export_pipeline(pipeline, tmp_path)

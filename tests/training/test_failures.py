@@ -95,3 +95,12 @@ def test_a_frame_that_cannot_be_prepared_is_named_by_whichever_process(
     assert "\n" not in str(caught.value)
     assert str(caught.value).endswith(said)
     assert isinstance(error, DataError) or str(mixed_frames[1].image) in str(caught.value)
+
+
+def test_a_frame_for_which_there_is_no_memory_is_not_blamed(mixed_frames):
+    augment = Failing(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
+    frames = FrameDataset(
+        mixed_frames[:2], geometry=Geometry(size=(32, 32)), augment=augment, progress=False
+    )
+    with pytest.raises(OutOfMemoryError), failures_in_words(batch_size=2, accumulate=1):
+        NamedFrames(frames)[0, 1]

@@ -1,6 +1,5 @@
 """Ultrasound DICOM to grey frames of the B-mode region alone; no other tag leaves this file."""
 
-import warnings
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,6 +11,7 @@ from PIL import Image
 from nerveceg.data.sources.limits import MOST_PICTURES, MOST_PIXELS
 from nerveceg.data.sources.regions import Region, b_mode_region
 from nerveceg.errors import DataError
+from nerveceg.quiet import quiet
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -133,8 +133,7 @@ def _header(file: Path, _changed: int, _size: int) -> Header:
     if not is_dicom(file):
         raise DataError(f"{file} can't be read: it is no DICOM file, or it is encrypted")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pydicom's notes quote values
+        with quiet():  # pydicom's notes quote values
             return _facts(_parse(file))
     except _Refused as error:
         raise DataError(f"{file} can't be read: {error}") from None
@@ -205,9 +204,7 @@ def _pixels(file: Path, place: int, header: Header) -> NDArray[Any]:
     from pydicom.pixels.utils import pixel_array
 
     try:
-        with file.open("rb") as handle, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with file.open("rb") as handle, quiet(raised=Image.DecompressionBombWarning):
             return pixel_array(handle, index=place)
     except Exception:  # as above: pydicom's own words may quote tags
         raise DataError(
