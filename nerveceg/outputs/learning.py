@@ -17,7 +17,7 @@ from nerveceg.outputs.notice import write_png
 
 NOTES = (
     "Means over seeds; intervals of 95 % by bootstrap over the held-out subjects, the same draws "
-    "for all, so a difference is paired; in brackets the least and the most of the seeds. They "
+    "for all, so a difference is paired; in brackets each seed's own figure, in order. Intervals "
     "don't cover another run on made-up people: each was trained once. Gate AUROC: stage 1 alone. "
     "Dice on nerve: stage 2 alone, over frames whose truth shows the nerve. Dice: both stages, "
     "over all frames at native pixels; both empty = 1."
@@ -104,13 +104,13 @@ def _section(comparison: Comparison, measure: str) -> str:
 def _cell(point: Point | None) -> str:
     if point is None:
         return "-"
-    return f"{_estimate(point.value, '.3f')} {_spread(point.by_seed, '.3f')}"
+    return f"{_estimate(point.value, '.3f')} {_by_seed(point.by_seed, '.3f')}"
 
 
 def _less(point: Point | None) -> str:
     if point is None or point.difference is None:
         return "-"
-    return f"{_estimate(point.difference, '+.3f')} {_spread(point.difference_by_seed, '+.3f')}"
+    return f"{_estimate(point.difference, '+.3f')} {_by_seed(point.difference_by_seed, '+.3f')}"
 
 
 def _estimate(estimate: Estimate, form: str) -> str:
@@ -118,8 +118,8 @@ def _estimate(estimate: Estimate, form: str) -> str:
     return value if "-" in (low, high) else f"{value} ({low} to {high})"
 
 
-def _spread(by_seed: Mapping[int, float], form: str) -> str:
-    return f"[{min(by_seed.values()):{form}}, {max(by_seed.values()):{form}}]"
+def _by_seed(by_seed: Mapping[int, float], form: str) -> str:
+    return f"[{', '.join(f'{by_seed[seed]:{form}}' for seed in sorted(by_seed))}]"
 
 
 def _listed(by_seed: Mapping[int, float]) -> str:
